@@ -1,0 +1,85 @@
+//! What the operator observed.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube_core::ListMerge;
+use kube_derive::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the operator observed; never what it planned.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct InferenceOffloadStatus {
+    /// Generation of the spec that this status speaks of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Pods that exist.
+    pub replicas: i32,
+    /// Pods that serve.
+    pub ready_replicas: i32,
+    /// Pods that serve, of those wished for, for instance 1/2.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub ready_summary: String,
+    /// Labels of the pods, as text, for the scale subresource.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub selector: String,
+    /// The class in use; the default class when the spec names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_name: Option<String>,
+    /// Accepted, ReplicasAvailable, ModelCached, RuntimeReady, EndpointReachable, Progressing and the summary Ready.
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+    /// The model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelStatus>,
+    /// Where devices dial: nodes that run a serving pod and whose address answered.
+    #[schemars(length(max = 256))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["node".into()]))]
+    pub endpoints: Vec<EndpointStatus>,
+    /// The node port; asked for again when the Service is made anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_port: Option<i32>,
+}
+
+/// The model as it is served.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelStatus {
+    /// Name in protocol URLs.
+    pub name: String,
+    /// Digest that every serving pod has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_digest: Option<String>,
+    /// Digest of the spec.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_digest: Option<String>,
+    /// How far the model of the spec is.
+    pub state: ModelState,
+}
+
+/// How far a model is.
+#[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ModelState {
+    /// No pod serves it yet.
+    Pending,
+    /// Some pods serve it, others still the one before.
+    Rolling,
+    /// Every serving pod has it.
+    Loaded,
+    /// It could not be fetched, verified or loaded.
+    Failed,
+}
+
+/// An address that devices dial.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndpointStatus {
+    /// The node; also the id of the endpoint.
+    pub node: String,
+    /// Where devices dial it, for instance http://192.0.2.11:30080.
+    pub url: String,
+    /// The node's topology.kubernetes.io/zone; empty when it has none.
+    #[serde(default)]
+    pub zone: String,
+}

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Builds the images localhost/longshore/*:dev FROM scratch out of the static programs that "cargo build --release
+# --workspace" left, and prints their sizes. An image whose files did not change stays the same image.
+. "$(dirname "$0")/lib.sh"
+TARGET=$(rustc -vV | awk '/^host/ {print $2}')
+PROGRAMS=$CARGO_TARGET_DIR/$TARGET/release
+CERTIFICATES=/etc/ssl/certs/ca-certificates.crt
+
+build() { # build NAME FILE...: with images/NAME.Dockerfile and only these files
+  local context; context=$(mktemp -d)
+  cp -r "${@:2}" "$context/"
+  DOCKER_BUILDKIT=0 docker build -q --force-rm -t "localhost/longshore/$1:dev" -f "$HERE/images/$1.Dockerfile" "$context"
+  rm -rf "$context"
+}
+
+own_images() {
+  build operator "$PROGRAMS/longshore-operator"
+  build sidecar "$PROGRAMS/longshore-sidecar" "$CERTIFICATES"
+  build runtime "$PROGRAMS/longshore-runtime"
+  build device "$PROGRAMS/longshore-device"
+  build model-person "$REPO/examples/person-detect/model"
+}
+
+# A test part, so it is built here and not with the programs of the cluster.
+device_plugin() {
+  (cd "$HERE/go" && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w" -o "$CACHE/deviceplugin/" ./deviceplugin)
+  build deviceplugin "$CACHE/deviceplugin/deviceplugin"
+}
+
+"$HERE/docker.sh"
+step "Images of the programs and the example model" own_images
+step "Image of the test device plugin" device_plugin
+docker image ls --format '    {{.Repository}}:{{.Tag}}\t{{.Size}}' 'localhost/longshore/*:dev' | sort | expand -t 52

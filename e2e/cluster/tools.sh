@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Makes sure that kind, kubectl, helm and all programs of a cluster lie in the cache, built from go/ at pinned versions.
+# Needs Go 1.25 or later and its module proxy; or else Docker and a registry that has the golang image.
+. "$(dirname "$0")/lib.sh"
+
+host_go() { command -v go > /dev/null && [ "$(printf '%s\n' go1.25 "$(go env GOVERSION)" | sort -V | head -n 1)" = go1.25 ]; }
+
+# Compiled with the machine's Go or, where there is none, in a container.
+run_go() {
+  if host_go; then go "$@"; return; fi
+  "$HERE/docker.sh" > /dev/null
+  docker image inspect "$GO_IMAGE" > /dev/null 2>&1 || timeout 300 docker pull -q "$GO_IMAGE" ||
+    fail "no Go 1.25 or later on this machine and no registry that has $GO_IMAGE: install Go from https://go.dev/dl"
+  mkdir -p "$CACHE/go"
+  docker run --rm -e CGO_ENABLED -e GOFLAGS -e GOPROXY -v "$CACHE/go:/root" -e GOPATH=/root/go \
+    -v "$HERE/go:$HERE/go" -v "$CACHE/tools:$CACHE/tools" -w "$PWD" "$GO_IMAGE" go "$@"
+}
+
+build() {
+  local version=${K8S_VERSION#v} package part=$TOOLS.part containerd cni
+  local tags="no_aufs no_zfs no_btrfs no_devmapper providerless" flags="-s -w"
+  for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+    flags+=" -X $package.gitVersion=$K8S_VERSION -X $package.gitTreeState=clean -X $package.gitCommit=local"
+    flags+=" -X $package.gitMajor=${version%%.*} -X $package.gitMinor=$(cut -d. -f2 <<< "$version")"
+    flags+=" -X $package.buildDate=1970-01-01T00:00:00Z"
+  done
+  flags+=" -X github.com/containerd/containerd/v2/version.Version=$CONTAINERD_VERSION"
+  containerd=github.com/containerd/containerd/v2/cmd cni=github.com/containernetworking/plugins/plugins
+  rm -rf "$part"; mkdir -p "$part/bin/cni"; cd "$HERE/go"
+  # One call, so that linking one program overlaps with compiling the next.
+  run_go build -v -p "$(nproc)" -tags "$tags" -ldflags "$flags" -o "$part/bin/" \
+    ./multi ./coredns ./pause ./runc-limited ./mkimage \
+    $containerd/{containerd,ctr,containerd-shim-runc-v2} sigs.k8s.io/kind helm.sh/helm/v3/cmd/helm \
+    $cni/{main/ptp,main/loopback,ipam/host-local,meta/portmap}
+  mv "$part"/bin/{ptp,loopback,host-local,portmap} "$part/bin/cni/"
+  for program in kubectl etcd kube-apiserver kube-controller-manager kube-scheduler; do
+    ln -s multi "$part/bin/$program"
+  done
+  rm -rf "$TOOLS"; mv "$part" "$TOOLS"
+}
+
+tools() {
+  if [ ! -x "$BIN/kubectl" ]; then
+    export CGO_ENABLED=0 GOFLAGS="-mod=readonly -trimpath -buildvcs=false"
+    mkdir -p "$CACHE/tools"; cd "$HERE/go"
+    step "Go modules of Kubernetes $K8S_VERSION, kind and helm" run_go mod download
+    step "Programs from Go modules (minutes at first)" build
+  fi
+  ln -sfn "$BIN" "$CACHE/bin"
+}
+
+locked tools tools

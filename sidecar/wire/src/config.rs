@@ -1,0 +1,197 @@
+//! The sidecar's configuration file. All keys but `listen`, `upstream` and `model.name` have defaults; an unknown key
+//! is an error.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Digest;
+
+/// The whole file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SidecarConfig {
+    /// The offload endpoint: HTTP/1.1 and HTTP/2, `ADDRESS:PORT`.
+    pub listen: String,
+    /// Probes, metrics and `/drained`, `ADDRESS:PORT`. `$(POD_IP)` is replaced from the environment.
+    #[serde(default = "default_admin")]
+    pub admin: String,
+    /// Unix socket that takes the command to drain; none when empty.
+    #[serde(default)]
+    pub drain_socket: String,
+    /// The model server behind.
+    pub upstream: Upstream,
+    /// The served model.
+    pub model: Model,
+    /// How much work is let in.
+    #[serde(default)]
+    pub admission: Admission,
+    /// Bounds on connections and bodies.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Who may ask.
+    #[serde(default)]
+    pub auth: Auth,
+    /// How this endpoint calls itself.
+    #[serde(default)]
+    pub advertise: Advertise,
+    /// When the load report is sent.
+    #[serde(default)]
+    pub load_header: LoadHeader,
+    /// How the endpoint leaves.
+    #[serde(default)]
+    pub drain: Drain,
+    /// Passes at most 200 printable characters of the server's 4xx on. Servers have leaked secrets that way.
+    #[serde(default)]
+    pub relay_model_errors: bool,
+    /// The policy bundle that devices get; read again when it changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_file: Option<String>,
+}
+
+fn default_admin() -> String {
+    "127.0.0.1:9090".into()
+}
+
+/// Where the model server listens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Upstream {
+    /// `http://127.0.0.1:8000` or `unix:/run/model/http.sock`.
+    pub http: String,
+}
+
+/// Which model is served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Model {
+    /// Name in protocol URLs.
+    pub name: String,
+    /// Version in protocol URLs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Digest of the model file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// Words for the indices of the probabilities.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+}
+
+/// How much work is let in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Admission {
+    /// Requests inside the model server at once.
+    pub max_concurrency: u32,
+    /// Requests that wait at most.
+    pub max_queue_depth: u32,
+    /// Used when a request names no deadline, in milliseconds.
+    pub default_timeout_milliseconds: u32,
+    /// A longer deadline is shortened to this, in milliseconds.
+    pub max_timeout_milliseconds: u32,
+    /// Longest request body, in bytes.
+    pub max_payload_bytes: u64,
+}
+
+impl Default for Admission {
+    fn default() -> Self {
+        Self {
+            max_concurrency: 4,
+            max_queue_depth: 64,
+            default_timeout_milliseconds: 200,
+            max_timeout_milliseconds: 2_000,
+            max_payload_bytes: 4 << 20,
+        }
+    }
+}
+
+/// Bounds on connections and bodies. All are enforced; none means "unlimited".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Limits {
+    /// Open connections.
+    pub connections: u32,
+    /// HTTP/2 streams of one connection.
+    pub streams_per_connection: u32,
+    /// Flow-control window of one HTTP/2 stream, in bytes.
+    pub stream_window_bytes: u32,
+    /// Header lines of one request.
+    pub headers: u32,
+    /// Header bytes of one request.
+    pub header_bytes: u32,
+    /// From accepting a connection to its first byte, in milliseconds.
+    pub first_byte_milliseconds: u64,
+    /// From the first byte of a request to the end of its headers, in milliseconds.
+    pub headers_milliseconds: u64,
+    /// Slowest body, averaged over ten seconds, in bytes per second.
+    pub body_bytes_per_second: u64,
+    /// A connection without a request in it is closed after this, in milliseconds.
+    pub idle_milliseconds: u64,
+    /// Bodies on their way in at once.
+    pub uploads: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 1_024,
+            streams_per_connection: 64,
+            stream_window_bytes: 65_536,
+            headers: 64,
+            header_bytes: 32_768,
+            first_byte_milliseconds: 5_000,
+            headers_milliseconds: 10_000,
+            body_bytes_per_second: 1_024,
+            idle_milliseconds: 60_000,
+            uploads: 256,
+        }
+    }
+}
+
+/// Who may ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Auth {
+    /// Anyone who reaches the port.
+    #[default]
+    None,
+}
+
+/// How an endpoint calls itself: written out, or looked up by `NODE_NAME` in a table that is read again when it changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Advertise {
+    /// Id of the endpoint; the environment's `NODE_NAME` when empty.
+    pub endpoint_id: String,
+    /// Where devices dial it.
+    pub url: String,
+    /// The site.
+    pub zone: String,
+    /// A [`crate::NodeTable`] as JSON; its row for the id fills `url` and `zone`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nodes_file: Option<String>,
+}
+
+/// When the load report is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LoadHeader {
+    /// When the request asks for it.
+    #[default]
+    OnRequest,
+    /// With every answer (Envoy never asks).
+    Always,
+}
+
+/// How an endpoint leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Drain {
+    /// Time for routes and endpoints to notice before new work is refused, in milliseconds.
+    pub quiet_milliseconds: u64,
+    /// Longest wait for running work after that, in milliseconds.
+    pub deadline_milliseconds: u64,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self { quiet_milliseconds: 5_000, deadline_milliseconds: 30_000 }
+    }
+}
