@@ -22,7 +22,8 @@ started_at() { sed 's/.*) //' "/proc/$1/stat" 2> /dev/null | awk '$1 != "Z" {pri
 
 start() { # start PROGRAM ARGUMENT...
   local name=$1; shift
-  setsid "$BIN/$name" "$@" > "$DIR/$name.log" 2>&1 < /dev/null &
+  setsid "$BIN/$name" "$@" > "$name.log" 2>&1 < /dev/null &
+  disown
   echo "$! $(started_at $!) $name" >> "$DIR/processes"
 }
 
@@ -62,13 +63,14 @@ K
 start_all() {
   local port; port=$(free_port)
   rm -rf "$DIR"; mkdir -p "$DIR/etcd"; chmod 700 "$DIR" "$DIR/etcd"; : > "$DIR/processes"
+  cd "$DIR" # sockets have short names, whatever the length of DIR
   credentials "$port"
-  # Nothing here outlives a test, so the store need not reach the disk. Peers: none.
-  (cd "$DIR" && start etcd --data-dir "$DIR/etcd" --unsafe-no-fsync --log-level warn \
+  # Nothing here outlives a test, so the store need not reach the disk.
+  start etcd --data-dir etcd --unsafe-no-fsync --log-level warn \
     --listen-client-urls unix://etcd.sock:0 --advertise-client-urls unix://etcd.sock:0 \
     --listen-peer-urls unix://peer.sock:0 --initial-advertise-peer-urls http://127.0.0.1:0 \
-    --initial-cluster default=http://127.0.0.1:0)
-  start kube-apiserver --etcd-servers "unix://$DIR/etcd.sock:0" --cert-dir "$DIR/certs" \
+    --initial-cluster default=http://127.0.0.1:0
+  start kube-apiserver --etcd-servers unix://etcd.sock:0 --cert-dir "$DIR/certs" \
     --bind-address 127.0.0.1 --advertise-address 127.0.0.1 --secure-port "$port" \
     --service-cluster-ip-range 10.0.0.0/24 --token-auth-file "$DIR/tokens.csv" --authorization-mode RBAC \
     --service-account-issuer https://127.0.0.1 --service-account-key-file "$DIR/sa.pub" \

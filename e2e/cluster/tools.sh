@@ -26,7 +26,7 @@ build() {
   done
   flags+=" -X github.com/containerd/containerd/v2/version.Version=$CONTAINERD_VERSION"
   containerd=github.com/containerd/containerd/v2/cmd cni=github.com/containernetworking/plugins/plugins
-  rm -rf "$part"; mkdir -p "$part/bin/cni"; cd "$HERE/go"
+  rm -rf "$part"; mkdir -p "$part/bin/cni"; cd "$HERE/go" || exit
   # One call, so that linking one program overlaps with compiling the next.
   run_go build -v -p "$(nproc)" -tags "$tags" -ldflags "$flags" -o "$part/bin/" \
     ./multi ./coredns ./pause ./runc-limited ./mkimage \
@@ -42,7 +42,7 @@ build() {
 tools() {
   if [ ! -x "$BIN/kubectl" ]; then
     export CGO_ENABLED=0 GOFLAGS="-mod=readonly -trimpath -buildvcs=false"
-    mkdir -p "$CACHE/tools"; cd "$HERE/go"
+    mkdir -p "$CACHE/tools"; cd "$HERE/go" || exit
     step "Go modules of Kubernetes $K8S_VERSION, kind and helm" run_go mod download
     step "Programs from Go modules (minutes at first)" build
   fi

@@ -1,0 +1,53 @@
+# What a person types. Everything lives in ~/.cache/longshore (or $LONGSHORE_CACHE) and in containers of this machine.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+CLUSTER := e2e/cluster
+export LONGSHORE_CACHE ?= $(HOME)/.cache/longshore
+export CARGO_TARGET_DIR ?= $(LONGSHORE_CACHE)/target
+# One profile for programs, tests and lints, so that nothing compiles twice.
+CARGO_TEST := cargo test --release
+RESULTS := $(LONGSHORE_CACHE)/log/results.txt
+
+.NOTPARALLEL:
+.PHONY: help demo demo-down test check e2e generate images build tools
+
+help: ## say what there is
+	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: ## a cluster, the operator, an example model, and a weak device outside that uses it
+	@$(CLUSTER)/demo.sh
+
+demo-down: ## remove what the demo made
+	@$(CLUSTER)/demo-down.sh
+
+test: ## everything: check, then e2e; ends with the sum of their results
+	@mkdir -p $(dir $(RESULTS)); : > $(RESULTS)
+	@status=0; $(MAKE) --no-print-directory check e2e 2>&1 | tee $(RESULTS) || status=$$?; \
+		$(CLUSTER)/results.sh $(RESULTS) || status=1; exit $$status
+
+check: tools ## formatting, lints, unit and golden tests, tests against a real API server
+	cargo fmt --check
+	cargo clippy --release --workspace --all-targets -- -D warnings
+	$(CARGO_TEST) --workspace
+
+e2e: build ## the tests on a real cluster of three nodes
+	@$(CLUSTER)/tools.sh
+	@$(CLUSTER)/images.sh
+	@$(CLUSTER)/up.sh longshore-e2e
+	@$(CLUSTER)/load.sh longshore-e2e
+	KUBECONFIG=$(LONGSHORE_CACHE)/clusters/longshore-e2e/kubeconfig PATH=$(LONGSHORE_CACHE)/bin:$$PATH \
+		$(CARGO_TEST) -p e2e --test cluster -- --test-threads=1 --nocapture
+
+generate: ## write again whatever is generated and committed
+	UPDATE=1 $(CARGO_TEST) -p crds -p plan
+
+images: build ## the images localhost/longshore/*:dev
+	@$(CLUSTER)/tools.sh
+	@$(CLUSTER)/images.sh
+
+build:
+	cargo build --release --workspace
+
+tools:
+	@$(CLUSTER)/tools.sh

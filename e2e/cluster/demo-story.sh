@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# demo-story.sh CLUSTER: a weak device outside the cluster answers picture after picture while its battery falls, one edge
+# node is cut off, then both, and they come back. Ends with the device's own table.
+. "$(dirname "$0")/lib.sh"
+NAME=${1:?usage: demo-story.sh CLUSTER}
+KUBECONFIG=$(kubeconfig_of "$NAME"); export KUBECONFIG
+DEVICE=longshore-demo-device
+EXAMPLE=$REPO/examples/person-detect
+declare -A ADDRESS # of each edge node, to come back under
+
+say() { printf '\n==> %s\n' "$*"; }
+field() { kubectl get iof person-detect -A -o jsonpath="{.items[0]$1}"; }
+
+start_device() {
+  local edges=() url version
+  for url in $(field '.status.endpoints[*].url'); do edges+=(--edge "$url"); done
+  version=$(field .spec.model.version)
+  docker rm -f "$DEVICE" > /dev/null 2>&1 || true
+  # A tenth of a CPU, dealt out in small slices, as a slow processor would have it.
+  docker run -d --name "$DEVICE" --network "$NETWORK" --cpu-period 5000 --cpu-quota 500 --memory 128m \
+    -v "$EXAMPLE/frames:/frames:ro" -v "$EXAMPLE/model:/models/person-detect/${version:-1}:ro" \
+    localhost/longshore/device:dev watch "${edges[@]}" --model person-detect --models /models --input /frames \
+    --deadline-ms 300 --battery-percent 22 --battery-drain-percent-per-minute 12 > /dev/null
+  docker logs -f "$DEVICE" 2>&1 & LOGS_OF_DEVICE=$!
+}
+
+cut_off() {
+  ADDRESS[$1]=$(docker inspect -f "{{.NetworkSettings.Networks.$NETWORK.IPAddress}}" "$1")
+  docker network disconnect "$NETWORK" "$1"
+}
+bring_back() { docker network connect --ip "${ADDRESS[$1]}" "$NETWORK" "$1"; }
+
+# Whatever happens, the cluster is whole again and no device is left.
+restore() {
+  local node
+  for node in "${!ADDRESS[@]}"; do
+    [ "$(docker inspect -f "{{len .NetworkSettings.Networks}}" "$node")" != 0 ] || bring_back "$node"
+  done
+  docker rm -f "$DEVICE" > /dev/null 2>&1 || true
+}
+trap restore EXIT
+
+say "A device with a tenth of a CPU and a battery at 22 % answers pictures by itself, or asks the edge"
+start_device
+sleep 20
+say "Edge node $NAME-worker is cut off: work moves to the other"
+cut_off "$NAME-worker"
+sleep 12
+say "Edge node $NAME-worker2 is cut off too: the device answers by itself"
+cut_off "$NAME-worker2"
+sleep 12
+say "Both are back: work returns to the edge"
+bring_back "$NAME-worker"; bring_back "$NAME-worker2"
+sleep 20
+say "The device stops and counts its answers"
+docker stop -t 10 "$DEVICE" > /dev/null
+wait "$LOGS_OF_DEVICE" || true
