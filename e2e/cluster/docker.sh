@@ -3,26 +3,10 @@
 # that outlives this script.   docker.sh stop   ends the daemon that this script started, if no container is left.
 . "$(dirname "$0")/lib.sh"
 PIDFILE=$CACHE/dockerd.pid
-PACKAGES=(docker.io iptables conntrack mmdebstrap jq ca-certificates curl openssl)
 
 answers() { timeout 10 docker info > /dev/null 2>&1; }
-runs_as() { [ "$(cat "/proc/$(cat "$2" 2> /dev/null)/comm" 2> /dev/null)" = "$1" ]; }
-
-install_packages() {
-  as_root apt-get update -q
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
-}
-
-packages() {
-  local missing=() package
-  for package in "${PACKAGES[@]}"; do
-    case $package in
-      docker.io) command -v dockerd > /dev/null || answers || missing+=("$package") ;;
-      *) dpkg -s "$package" > /dev/null 2>&1 || missing+=("$package") ;;
-    esac
-  done
-  [ ${#missing[@]} = 0 ] || step "Packages: ${missing[*]}" install_packages "${missing[@]}"
-}
+# runs_as PROGRAM PIDFILE. A process that has ended but was not waited for has no executable any more.
+runs_as() { [[ "$(as_root readlink "/proc/$(cat "$2" 2> /dev/null)/exe" 2> /dev/null)" == */"$1"* ]]; }
 
 # Root of some machines lacks capabilities that an older daemon asks for in privileged containers.
 lacks_capabilities() {
@@ -61,7 +45,9 @@ watches() {
 }
 
 engine() {
-  packages
+  # Docker's own package, which has another name, does as well.
+  command -v dockerd > /dev/null || answers || need_packages docker.io
+  need_packages iptables conntrack mmdebstrap jq
   answers || step "Docker daemon" start_daemon
   watches
 }

@@ -18,7 +18,7 @@ own_images() {
   build sidecar "$PROGRAMS/longshore-sidecar" "$CERTIFICATES"
   build runtime "$PROGRAMS/longshore-runtime"
   build device "$PROGRAMS/longshore-device"
-  build model-person "$REPO/examples/person-detect/model"
+  build model-person "$REPO"/examples/person-detect/model/*
 }
 
 # A test part, so it is built here and not with the programs of the cluster.
@@ -27,6 +27,7 @@ device_plugin() {
   build deviceplugin "$CACHE/deviceplugin/deviceplugin"
 }
 
+"$HERE/tools.sh"
 "$HERE/docker.sh"
 step "Images of the programs and the example model" own_images
 step "Image of the test device plugin" device_plugin

@@ -24,6 +24,18 @@ kubeconfig_of() { printf '%s/clusters/%s/kubeconfig' "$CACHE" "$1"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -E "$@"; fi; }
 
+need_packages() { # need_packages NAME...: of the distribution
+  local missing=() package
+  for package in "$@"; do dpkg -s "$package" > /dev/null 2>&1 || missing+=("$package"); done
+  [ ${#missing[@]} = 0 ] && return
+  command -v apt-get > /dev/null || fail "please install: ${missing[*]} (no apt-get here to do it)"
+  step "Packages: ${missing[*]}" install_packages "${missing[@]}"
+}
+install_packages() {
+  as_root apt-get update -q
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
+}
+
 now_us() { printf '%s' "${EPOCHREALTIME/[.,]/}"; }
 since() { # since MICROSECONDS: the time that passed, as "12.3 s"
   local tenths=$((($(now_us) - $1) / 100000))

@@ -39,14 +39,17 @@ build() {
   rm -rf "$TOOLS"; mv "$part" "$TOOLS"
 }
 
+complete() { [ -x "$BIN/kubectl" ]; }
+
 tools() {
-  if [ ! -x "$BIN/kubectl" ]; then
+  if ! complete; then
     export CGO_ENABLED=0 GOFLAGS="-mod=readonly -trimpath -buildvcs=false"
     mkdir -p "$CACHE/tools"; cd "$HERE/go" || exit
     step "Go modules of Kubernetes $K8S_VERSION, kind and helm" run_go mod download
     step "Programs from Go modules (minutes at first)" build
   fi
-  ln -sfn "$BIN" "$CACHE/bin"
 }
 
-locked tools tools
+need_packages ca-certificates curl openssl
+complete || locked tools tools
+ln -sfn "$BIN" "$CACHE/bin"

@@ -52,7 +52,7 @@ cluster() {
   step "Nodes and DNS of $NAME" ready
 }
 
+"$HERE/tools.sh"
 "$HERE/docker.sh"
-exec 3>&1
-IMAGE=$("$HERE/node-image.sh" | tee /dev/fd/3 | tail -n 1)
+IMAGE=$("$HERE/node-image.sh")
 locked cluster cluster

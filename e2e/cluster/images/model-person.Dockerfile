@@ -1,3 +1,4 @@
-# Only files: mounted as an image volume, never run.
+# Only files: mounted as an image volume, never run. Servers look for model.onnx.
 FROM scratch
-COPY model /person
+COPY NOTICE /person/NOTICE
+COPY blazeface-person.onnx /person/model.onnx
