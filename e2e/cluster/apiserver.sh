@@ -75,7 +75,7 @@ start_all() {
     --service-cluster-ip-range 10.0.0.0/24 --token-auth-file "$DIR/tokens.csv" --authorization-mode RBAC \
     --service-account-issuer https://127.0.0.1 --service-account-key-file "$DIR/sa.pub" \
     --service-account-signing-key-file "$DIR/sa.key" --disable-admission-plugins ServiceAccount \
-    --feature-gates ImageVolume=true --endpoint-reconciler-type none
+    --feature-gates "${FEATURE_GATES:-ImageVolume=true}" --endpoint-reconciler-type none
   until_works curl -skf "https://127.0.0.1:$port/readyz" || return 1
   start kube-controller-manager --kubeconfig "$DIR/kubeconfig" --service-account-private-key-file "$DIR/sa.key" \
     --secure-port 0 --leader-elect=false --controllers '*,-nodeipam,-cloud-node-lifecycle'

@@ -27,9 +27,9 @@ start_daemon() {
   if [ -d /run/systemd/system ]; then as_root systemctl start docker; wait_for 60 answers; return; fi
   drop_stale_pidfiles
   local arguments=(--pidfile "$PIDFILE")
-  if lacks_capabilities && [ -x "$BIN/runc-limited" ]; then
+  if lacks_capabilities && [ -x "$PARTS/runc-limited" ]; then
     # Copied, so that the daemon keeps it when the programs are built anew.
-    mkdir -p "$CACHE/docker"; install -m 0755 "$BIN/runc-limited" "$CACHE/docker/runc-limited"
+    mkdir -p "$CACHE/docker"; install -m 0755 "$PARTS/runc-limited" "$CACHE/docker/runc-limited"
     arguments+=(--add-runtime "limited=$CACHE/docker/runc-limited" --default-runtime limited)
   fi
   as_root setsid nohup dockerd "${arguments[@]}" > "$LOGS/dockerd.log" 2>&1 < /dev/null 9>&- &

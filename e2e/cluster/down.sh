@@ -5,7 +5,7 @@ NAME=${1:?usage: down.sh NAME}
 docker info > /dev/null 2>&1 || { rm -rf "$CACHE/clusters/$NAME"; exit 0; }
 
 delete() {
-  kind delete cluster --name "$NAME" --kubeconfig "$(kubeconfig_of "$NAME")"
+  delete_cluster "$NAME"
   rm -rf "$CACHE/clusters/$NAME"
   # Refused while a container is on it, which is right.
   docker network rm "$NETWORK" || true

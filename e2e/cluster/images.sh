@@ -4,12 +4,14 @@
 . "$(dirname "$0")/lib.sh"
 TARGET=$(rustc -vV | awk '/^host/ {print $2}')
 PROGRAMS=$CARGO_TARGET_DIR/$TARGET/release
+LABEL=longshore.dev/image
 CERTIFICATES=/etc/ssl/certs/ca-certificates.crt
 
 build() { # build NAME FILE...: with images/NAME.Dockerfile and only these files
   local context; context=$(mktemp -d)
   cp -r "${@:2}" "$context/"
-  DOCKER_BUILDKIT=0 docker build -q --force-rm -t "localhost/longshore/$1:dev" -f "$HERE/images/$1.Dockerfile" "$context"
+  DOCKER_BUILDKIT=0 docker build -q --force-rm --label "$LABEL=$1" -t "localhost/longshore/$1:dev" \
+    -f "$HERE/images/$1.Dockerfile" "$context"
   rm -rf "$context"
 }
 
@@ -31,4 +33,5 @@ device_plugin() {
 "$HERE/docker.sh"
 step "Images of the programs and the example model" own_images
 step "Image of the test device plugin" device_plugin
+docker image prune -f --filter "label=$LABEL" > /dev/null # what these replaced
 docker image ls --format '    {{.Repository}}:{{.Tag}}\t{{.Size}}' 'localhost/longshore/*:dev' | sort | expand -t 52

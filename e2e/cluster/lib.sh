@@ -9,10 +9,13 @@ REPO=$(cd "$HERE/../.." && pwd)
 CACHE=${LONGSHORE_CACHE:-$HOME/.cache/longshore}
 LOGS=$CACHE/log
 # All that the programs are made of. The device plugin is built with the images.
-PROGRAMS_KEY=$(cd "$HERE" && find go versions.env -type f ! -path 'go/deviceplugin/*' -print0 | sort -z |
+PROGRAMS_KEY=$(cd "$HERE" && find go tools.sh versions.env -type f ! -path 'go/deviceplugin/*' -print0 | sort -z |
   xargs -0 sha256sum | sha256sum | cut -c1-12)
 TOOLS=$CACHE/tools/$K8S_VERSION-$PROGRAMS_KEY
 BIN=$TOOLS/bin
+# Parts of nodes, never on PATH: a Docker daemon must not find its containerd here.
+# shellcheck disable=SC2034  # for the scripts that source this
+PARTS=$TOOLS/node
 # Not kind's own network: with a subnet of our choosing, a node that was cut off can come back under its address.
 NETWORK=longshore
 export KIND_EXPERIMENTAL_DOCKER_NETWORK=$NETWORK
@@ -81,6 +84,18 @@ wait_for() { # wait_for SECONDS COMMAND...: until it succeeds
     [ "$SECONDS" -lt "$deadline" ] || { echo "timed out waiting for: $*" >&2; return 1; }
     sleep 0.05
   done
+}
+
+# A node that ends while its runc holds a container frozen (cgroup v1) cannot be removed until somebody thaws that.
+delete_cluster() {
+  local node state
+  kind delete cluster --name "$1" --kubeconfig "$(kubeconfig_of "$1")" && return
+  for node in $(docker ps -aq --no-trunc --filter "label=io.x-k8s.kind.cluster=$1"); do
+    find "/sys/fs/cgroup/freezer/docker/$node" -name freezer.state | while read -r state; do
+      ! grep -q FROZEN "$state" || as_root tee "$state" <<< THAWED
+    done
+  done
+  kind delete cluster --name "$1" --kubeconfig "$(kubeconfig_of "$1")"
 }
 
 # locked NAME COMMAND...: one at a time on this machine.

@@ -17,7 +17,7 @@ run_go() {
 }
 
 build() {
-  local version=${K8S_VERSION#v} package part=$TOOLS.part containerd cni
+  local version=${K8S_VERSION#v} package program part=$TOOLS.part containerd cni
   local tags="no_aufs no_zfs no_btrfs no_devmapper providerless" flags="-s -w"
   for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
     flags+=" -X $package.gitVersion=$K8S_VERSION -X $package.gitTreeState=clean -X $package.gitCommit=local"
@@ -26,15 +26,16 @@ build() {
   done
   flags+=" -X github.com/containerd/containerd/v2/version.Version=$CONTAINERD_VERSION"
   containerd=github.com/containerd/containerd/v2/cmd cni=github.com/containernetworking/plugins/plugins
-  rm -rf "$part"; mkdir -p "$part/bin/cni"; cd "$HERE/go" || exit
+  rm -rf "$part"; mkdir -p "$part/bin" "$part/node/cni"; cd "$HERE/go" || exit
   # One call, so that linking one program overlaps with compiling the next.
-  run_go build -v -p "$(nproc)" -tags "$tags" -ldflags "$flags" -o "$part/bin/" \
+  run_go build -v -p "$(nproc)" -tags "$tags" -ldflags "$flags" -o "$part/node/" \
     ./multi ./coredns ./pause ./runc-limited ./mkimage \
     $containerd/{containerd,ctr,containerd-shim-runc-v2} sigs.k8s.io/kind helm.sh/helm/v3/cmd/helm \
     $cni/{main/ptp,main/loopback,ipam/host-local,meta/portmap}
-  mv "$part"/bin/{ptp,loopback,host-local,portmap} "$part/bin/cni/"
-  for program in kubectl etcd kube-apiserver kube-controller-manager kube-scheduler; do
-    ln -s multi "$part/bin/$program"
+  mv "$part"/node/{ptp,loopback,host-local,portmap} "$part/node/cni/"
+  mv "$part"/node/{kind,helm} "$part/bin/"
+  for program in kubectl etcd kube-apiserver kube-controller-manager; do
+    ln -s ../node/multi "$part/bin/$program"
   done
   rm -rf "$TOOLS"; mv "$part" "$TOOLS"
 }

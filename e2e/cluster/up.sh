@@ -29,7 +29,7 @@ good() {
 }
 
 create() {
-  kind delete cluster --name "$NAME"
+  delete_cluster "$NAME"
   rm -rf "$FOLDER"; mkdir -p "$FOLDER"
   kind create cluster --name "$NAME" --image "$IMAGE" --config "$HERE/kind.yaml" --wait 180s
   recipe > "$FOLDER/recipe"

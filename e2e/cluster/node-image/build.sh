@@ -61,12 +61,12 @@ kind_files() {
 
 programs() {
   local program
-  install -m 0755 "$BIN/multi" "$ROOT/usr/bin/multi"
+  install -m 0755 "$PARTS/multi" "$ROOT/usr/bin/multi"
   for program in kubelet kubeadm kubectl crictl; do ln -f "$ROOT/usr/bin/multi" "$ROOT/usr/bin/$program"; done
-  install -m 0755 "$BIN"/{containerd,ctr,containerd-shim-runc-v2} "$ROOT/usr/local/bin/"
-  mkdir -p "$ROOT/opt/cni/bin"; install -m 0755 "$BIN"/cni/* "$ROOT/opt/cni/bin/"
+  install -m 0755 "$PARTS"/{containerd,ctr,containerd-shim-runc-v2} "$ROOT/usr/local/bin/"
+  mkdir -p "$ROOT/opt/cni/bin"; install -m 0755 "$PARTS"/cni/* "$ROOT/opt/cni/bin/"
   # The default OCI spec, without limits, plus kind's hook.
-  "$BIN/ctr" oci spec | jq 'del(.process.rlimits) |
+  "$PARTS/ctr" oci spec | jq 'del(.process.rlimits) |
      .hooks.createContainer += [{path: "/kind/bin/mount-product-files.sh"}]' > "$ROOT/etc/containerd/cri-base.json"
 }
 
@@ -97,15 +97,15 @@ network_files() (
 pack_images() {
   local layer=$WORK/k8s program sandbox
   mkdir -p "$layer"/usr/local/bin "$layer"/tmp "$WORK"/small/{dns,pause}
-  cp --reflink=auto "$BIN/multi" "$layer/usr/local/bin/multi"
+  cp --reflink=auto "$PARTS/multi" "$layer/usr/local/bin/multi"
   for program in kube-apiserver kube-controller-manager kube-scheduler kube-proxy etcd nodenet; do
     ln "$layer/usr/local/bin/multi" "$layer/usr/local/bin/$program"
   done
-  cp "$BIN/coredns" "$WORK/small/dns/"; cp "$BIN/pause" "$WORK/small/pause/"
+  cp "$PARTS/coredns" "$WORK/small/dns/"; cp "$PARTS/pause" "$WORK/small/pause/"
   sandbox=$(sed -n 's/.*sandbox_image = "\(.*\)"/\1/p' "$ROOT/etc/containerd/config.toml")
   chroot "$ROOT" kubeadm config images list --kubernetes-version "$K8S_VERSION" |
     jq -Rn --arg work "$WORK" --arg sandbox "$sandbox" -f "$HERE/node-image/images.jq" > "$WORK/images.json"
-  "$BIN/mkimage" "$WORK/images.json" "$WORK/images.tar"
+  "$PARTS/mkimage" "$WORK/images.json" "$WORK/images.tar"
 }
 
 # Unpacks the images into the node's own store, with the node's own containerd.
@@ -122,8 +122,8 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", 
 [ttrpc]
   address = "$state/sock.ttrpc"
 T
-  "$BIN/containerd" -c "$state/config.toml" > "$state/log" 2>&1 & pid=$!
-  in_node_store() { "$BIN/ctr" -a "$state/sock" -n k8s.io "$@"; }
+  "$PARTS/containerd" -c "$state/config.toml" > "$state/log" 2>&1 & pid=$!
+  in_node_store() { "$PARTS/ctr" -a "$state/sock" -n k8s.io "$@"; }
   wait_for 20 in_node_store version
   in_node_store images import --label=io.cri-containerd.pinned=pinned --local --discard-unpacked-layers "$WORK/images.tar"
   # Removing an image with --sync runs the garbage collector, which drops the blobs of the unpacked layers.
@@ -138,6 +138,8 @@ docker_image() {
   printf '%s\n' "FROM $IMAGE-tree" 'ENV container=docker' 'STOPSIGNAL SIGRTMIN+3' \
     'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]' | DOCKER_BUILDKIT=0 docker build -q -t "$IMAGE" -
   docker image rm "$IMAGE-tree"
+  # Earlier ones; refused for the image of a cluster, which is right.
+  docker image ls --format '{{.Repository}}:{{.Tag}}' "${IMAGE%:*}" | grep -vxF "$IMAGE" | xargs -r docker image rm || true
   rm -rf "$WORK"
 }
 
