@@ -7,7 +7,7 @@
 command=${1:-} DIR=${2:-}
 ATTEMPTS=5 # at a port that is still free when the server binds it
 
-[ -x "$BIN/kube-apiserver" ] || fail "the programs are missing: run e2e/cluster/tools.sh"
+[ -x "$BIN/kube-apiserver" ] || "$HERE/tools.sh" >&2
 
 # A free port below the range that the kernel hands out by itself.
 free_port() {

@@ -9,7 +9,7 @@ EXAMPLE=$REPO/examples/person-detect
 declare -A ADDRESS # of each edge node, to come back under
 
 say() { printf '\n==> %s\n' "$*"; }
-field() { kubectl get iof person-detect -A -o jsonpath="{.items[0]$1}"; }
+field() { kubectl -n cameras get iof person-detect -o jsonpath="{$1}"; }
 
 start_device() {
   local edges=() url version

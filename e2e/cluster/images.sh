@@ -2,6 +2,7 @@
 # Builds the images localhost/longshore/*:dev FROM scratch out of the static programs that "cargo build --release
 # --workspace" left, and prints their sizes. An image whose files did not change stays the same image.
 . "$(dirname "$0")/lib.sh"
+. "$HERE/go.sh"
 TARGET=$(rustc -vV | awk '/^host/ {print $2}')
 PROGRAMS=$CARGO_TARGET_DIR/$TARGET/release
 LABEL=longshore.dev/image
@@ -25,7 +26,7 @@ own_images() {
 
 # A test part, so it is built here and not with the programs of the cluster.
 device_plugin() {
-  (cd "$HERE/go" && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w" -o "$CACHE/deviceplugin/" ./deviceplugin)
+  (cd "$HERE/go" && run_go build -ldflags "-s -w" -o "$CACHE/deviceplugin/" ./deviceplugin)
   build deviceplugin "$CACHE/deviceplugin/deviceplugin"
 }
 

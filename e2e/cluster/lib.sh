@@ -9,7 +9,7 @@ REPO=$(cd "$HERE/../.." && pwd)
 CACHE=${LONGSHORE_CACHE:-$HOME/.cache/longshore}
 LOGS=$CACHE/log
 # All that the programs are made of. The device plugin is built with the images.
-PROGRAMS_KEY=$(cd "$HERE" && find go tools.sh versions.env -type f ! -path 'go/deviceplugin/*' -print0 | sort -z |
+PROGRAMS_KEY=$(cd "$HERE" && find go go.sh tools.sh versions.env -type f ! -path 'go/deviceplugin/*' -print0 | sort -z |
   xargs -0 sha256sum | sha256sum | cut -c1-12)
 TOOLS=$CACHE/tools/$K8S_VERSION-$PROGRAMS_KEY
 BIN=$TOOLS/bin

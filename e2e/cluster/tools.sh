@@ -2,19 +2,7 @@
 # Makes sure that kind, kubectl, helm and all programs of a cluster lie in the cache, built from go/ at pinned versions.
 # Needs Go 1.25 or later and its module proxy; or else Docker and a registry that has the golang image.
 . "$(dirname "$0")/lib.sh"
-
-host_go() { command -v go > /dev/null && [ "$(printf '%s\n' go1.25 "$(go env GOVERSION)" | sort -V | head -n 1)" = go1.25 ]; }
-
-# Compiled with the machine's Go or, where there is none, in a container.
-run_go() {
-  if host_go; then go "$@"; return; fi
-  "$HERE/docker.sh" > /dev/null
-  docker image inspect "$GO_IMAGE" > /dev/null 2>&1 || timeout 300 docker pull -q "$GO_IMAGE" ||
-    fail "no Go 1.25 or later on this machine and no registry that has $GO_IMAGE: install Go from https://go.dev/dl"
-  mkdir -p "$CACHE/go"
-  docker run --rm -e CGO_ENABLED -e GOFLAGS -e GOPROXY -v "$CACHE/go:/root" -e GOPATH=/root/go \
-    -v "$HERE/go:$HERE/go" -v "$CACHE/tools:$CACHE/tools" -w "$PWD" "$GO_IMAGE" go "$@"
-}
+. "$HERE/go.sh"
 
 build() {
   local version=${K8S_VERSION#v} package program part=$TOOLS.part containerd cni
@@ -43,8 +31,8 @@ build() {
 complete() { [ -x "$BIN/kubectl" ]; }
 
 tools() {
+  host_go || "$HERE/docker.sh"
   if ! complete; then
-    export CGO_ENABLED=0 GOFLAGS="-mod=readonly -trimpath -buildvcs=false"
     mkdir -p "$CACHE/tools"; cd "$HERE/go" || exit
     step "Go modules of Kubernetes $K8S_VERSION, kind and helm" run_go mod download
     step "Programs from Go modules (minutes at first)" build
