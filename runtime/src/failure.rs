@@ -1,7 +1,7 @@
 //! Every way a request can fail, and the only place that knows its status code.
 
-use axum::Json;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use engine::RunError;
 
@@ -70,6 +70,7 @@ impl IntoResponse for Failure {
         if status.is_server_error() {
             tracing::warn!(status = status.as_u16(), "{self}");
         }
-        (status, Json(serde_json::json!({ "error": self.to_string() }))).into_response()
+        let body = serde_json::json!({ "error": self.to_string() }).to_string();
+        (status, [(CONTENT_TYPE, "application/json")], body).into_response()
     }
 }

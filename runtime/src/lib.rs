@@ -3,8 +3,8 @@
 //! Enters: a folder of models and HTTP requests. Leaves: tensors, or one JSON error that names what is wrong. It stands
 //! behind the sidecar on loopback or a Unix socket; it must never wait without a limit or end because of a request.
 
-pub mod args;
 mod app;
+pub mod args;
 mod connection;
 mod failure;
 mod listen;

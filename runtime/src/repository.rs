@@ -87,8 +87,8 @@ pub fn scan(folder: &Path) -> Result<Layout, LayoutError> {
 }
 
 fn versions(name: &str, folder: &Path) -> Result<BTreeMap<u64, PathBuf>, ModelsError> {
-    let names = folders(folder)
-        .map_err(|source| ModelsError::Unreadable { folder: folder.to_path_buf(), source })?;
+    let names =
+        folders(folder).map_err(|source| ModelsError::Unreadable { folder: folder.to_path_buf(), source })?;
     let versions: BTreeMap<u64, PathBuf> = names
         .iter()
         .filter_map(|version| Some((parse_version(version)?, folder.join(version).join(FILE))))

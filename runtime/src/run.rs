@@ -78,7 +78,8 @@ pub async fn run(args: &Args) -> Result<(), RunError> {
     let app = Arc::new(App::new(&layout, threads(args), args.max_body_bytes));
     let (stop, stopping) = watch::channel(false);
     let drain_max = Duration::from_secs(args.drain_seconds.into());
-    let mut traffic = tokio::spawn(connection::serve(listener, routes::routes(app.clone()), stopping, drain_max));
+    let mut traffic =
+        tokio::spawn(connection::serve(listener, routes::routes(app.clone()), stopping, drain_max));
     let load = async {
         let loaded = tokio::task::spawn_blocking(move || repository::load(&layout)).await;
         app.models_loaded(loaded.map_err(|_| RunError::Task("loading"))??);

@@ -24,7 +24,9 @@ pub struct Classification {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClassifyError {
     /// No output to read.
-    #[error("no output holds probabilities: name one \"probabilities\", or let exactly one of {outputs} end in {labels} values, one for each label")]
+    #[error(
+        "no output holds probabilities: name one \"probabilities\", or let exactly one of {outputs} end in {labels} values, one for each label"
+    )]
     NoProbabilities {
         /// The outputs there are.
         outputs: String,
@@ -32,7 +34,9 @@ pub enum ClassifyError {
         labels: usize,
     },
     /// The output is not one number per label.
-    #[error("output {output:?} has {values} values and there are {labels} labels: give one label for each value")]
+    #[error(
+        "output {output:?} has {values} values and there are {labels} labels: give one label for each value"
+    )]
     Labels {
         /// The output.
         output: String,

@@ -14,7 +14,7 @@ use tract_onnx::prelude::{
     Framework, InferenceModel, InferenceModelExt, IntoRunnable, TractError, TractResult, TypedModel,
     TypedRunnableModel,
 };
-use tract_onnx::tract_hir::infer::{Factoid, GenericFactoid};
+use tract_onnx::tract_hir::infer::GenericFactoid;
 
 use crate::{Datatype, LoadError, TensorSpec};
 
@@ -59,7 +59,8 @@ fn build(mut file: File, path: &Path) -> Result<Parts, Fault> {
     let inferred = with_free_extents(parsed.model).map_err(|error| unsupported(&error))?;
     let typed = inferred.into_typed().map_err(|error| unsupported(&error))?;
     let (inputs, outputs) = (input_specs(graph, &typed)?, output_specs(graph, &typed)?);
-    let plan = typed.into_optimized().and_then(TypedModel::into_runnable).map_err(|error| unsupported(&error))?;
+    let plan =
+        typed.into_optimized().and_then(TypedModel::into_runnable).map_err(|error| unsupported(&error))?;
     Ok(Parts { inputs, outputs, plan })
 }
 

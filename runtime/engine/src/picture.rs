@@ -15,10 +15,11 @@ use crate::{Datatype, Tensor, TensorSpec, shape_text};
 /// Largest encoded picture: a 12-megapixel JPEG of high quality.
 pub const ENCODED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Longest side. A small file can claim any size, and the pixels are held at 3 to 8 bytes each while it is decoded.
+/// Longest side. A small file can claim any size.
 pub const SIDE_PIXELS_MAX: u32 = 8192;
 
-const DECODER_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Memory for the decoded pixels: 32 megapixels of three bytes.
+const DECODER_BYTES_MAX: u64 = 96 * 1024 * 1024;
 
 /// How a channel of 0..255 becomes an element. UINT8 inputs take the channel as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -59,9 +59,11 @@ impl TensorSpec {
     /// True when a tensor of this shape is one that the model takes.
     pub fn fits(&self, shape: &[usize]) -> bool {
         shape.len() == self.shape.len()
-            && self.shape.iter().zip(shape).all(|(want, got)| {
-                *want < 0 || usize::try_from(*want).is_ok_and(|want| want == *got)
-            })
+            && self
+                .shape
+                .iter()
+                .zip(shape)
+                .all(|(want, got)| *want < 0 || usize::try_from(*want).is_ok_and(|want| want == *got))
     }
 }
 
