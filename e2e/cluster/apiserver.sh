@@ -76,11 +76,13 @@ start_all() {
     --service-account-issuer https://127.0.0.1 --service-account-key-file "$DIR/sa.pub" \
     --service-account-signing-key-file "$DIR/sa.key" --disable-admission-plugins ServiceAccount \
     --feature-gates "${FEATURE_GATES:-ImageVolume=true}" --endpoint-reconciler-type none
-  until_works curl -skf "https://127.0.0.1:$port/readyz" || return 1
+  # The controllers wait by themselves for a server that listens but is not ready.
+  until_works curl -sk "https://127.0.0.1:$port/readyz" || return 1
   start kube-controller-manager --kubeconfig "$DIR/kubeconfig" --service-account-private-key-file "$DIR/sa.key" \
     --secure-port 0 --leader-elect=false --controllers '*,-nodeipam,-cloud-node-lifecycle'
   # The controllers work once they have made the default service account.
-  until_works "$BIN/kubectl" --kubeconfig "$DIR/kubeconfig" -n default get serviceaccount default
+  until_works "$BIN/kubectl" --kubeconfig "$DIR/kubeconfig" -n default get serviceaccount default || return 1
+  until_works curl -skf "https://127.0.0.1:$port/readyz"
 }
 
 up() {

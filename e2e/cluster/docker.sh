@@ -47,6 +47,8 @@ watches() {
 engine() {
   # Docker's own package, which has another name, does as well.
   command -v dockerd > /dev/null || answers || need_packages docker.io
+  # A part of docker.io up to Debian 12.
+  command -v docker > /dev/null || need_packages docker-cli
   need_packages iptables conntrack mmdebstrap jq
   answers || step "Docker daemon" start_daemon
   watches
