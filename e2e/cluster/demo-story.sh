@@ -16,8 +16,8 @@ start_device() {
   for url in $(field '.status.endpoints[*].url'); do edges+=(--edge "$url"); done
   version=$(field .spec.model.version)
   docker rm -f "$DEVICE" > /dev/null 2>&1 || true
-  # A tenth of a CPU, dealt out in small slices, as a slow processor would have it.
-  docker run -d --name "$DEVICE" --network "$NETWORK" --cpu-period 5000 --cpu-quota 500 --memory 128m \
+  # A tenth of a CPU, dealt out in the smallest slices that the kernel allows (1 ms), as a slow processor would have it.
+  docker run -d --name "$DEVICE" --network "$NETWORK" --cpu-period 10000 --cpu-quota 1000 --memory 128m \
     -v "$EXAMPLE/frames:/frames:ro" -v "$EXAMPLE/model/blazeface-person.onnx:/models/person-detect/${version:-1}/model.onnx:ro" \
     localhost/longshore/device:dev watch "${edges[@]}" --model person-detect --models /models --input /frames \
     --deadline-ms 300 --battery-percent 22 --battery-drain-percent-per-minute 12 > /dev/null
