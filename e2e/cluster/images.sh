@@ -16,12 +16,23 @@ build() { # build NAME FILE...: with images/NAME.Dockerfile and only these files
   rm -rf "$context"
 }
 
+# The same network in another file, for tests that roll a new digest out: a protocol buffer may be continued, here by a
+# doc_string of one word.
+next_model() {
+  local folder; folder=$(mktemp -d)
+  cp "$REPO"/examples/person-detect/model/* "$folder/"
+  printf '\x32\x04next' >> "$folder/blazeface-person.onnx"
+  build model-person-next "$folder"/*
+  rm -rf "$folder"
+}
+
 own_images() {
   build operator "$PROGRAMS/longshore-operator"
   build sidecar "$PROGRAMS/longshore-sidecar" "$CERTIFICATES"
   build runtime "$PROGRAMS/longshore-runtime"
   build device "$PROGRAMS/longshore-device"
   build model-person "$REPO"/examples/person-detect/model/*
+  next_model
 }
 
 # A test part, so it is built here and not with the programs of the cluster.

@@ -1,0 +1,143 @@
+//! What breaks at a site: DNS, a model server, the API server, nodes.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use e2e::{
+    cluster::{self, POD, SOON, apply, endpoints, get, kubectl, pods, serving_nodes},
+    device::{Device, Watch, from_place, not_answered},
+    manifest,
+    node::{self, Cut, Paused, docker},
+    wait,
+};
+use serde_json::{Value, json};
+
+use crate::setup::restart_operator;
+
+/// Time until the control plane gives a silent node up, and it comes back.
+const NODE: Duration = Duration::from_secs(180);
+
+/// The operator starts and works while no name can be resolved.
+pub fn operator_starts_without_dns(namespace: &str) -> Result<()> {
+    let scale = |count: &str| kubectl(&["-n", "kube-system", "scale", "deployment/coredns", count]);
+    scale("--replicas=0")?;
+    let outcome = (|| {
+        wait::until_true("no DNS", POD, || {
+            Ok(cluster::list("kube-system", &["pods", "-l", "k8s-app=kube-dns"])?.is_empty())
+        })?;
+        restart_operator()?;
+        apply(&manifest::offload(namespace, "person", manifest::CPU_CLASS)?.to_string())?;
+        cluster::ready(namespace, "person").map(drop)
+    })();
+    scale("--replicas=2")?;
+    outcome
+}
+
+/// The model server dies: an explicit outcome, the device answers itself, and work returns.
+pub fn runtime_killed(namespace: &str) -> Result<()> {
+    let (ready, watch) = watched(namespace, 1, "Automatic")?;
+    let victim = serving_nodes(&ready).into_iter().next().unwrap_or_default();
+    watch.until("answers from the edge", 20, SOON, |line| line["place"] == "edge")?;
+    // Again and again, so that the device meets it dead.
+    for _ in 0..3 {
+        wait::until_true("a model server to kill", POD, || {
+            Ok(node::kill(&victim, "longshore-runti").is_ok())
+        })?;
+    }
+    watch.until("answers of the device itself", 1, SOON, |line| line["place"] == "device")?;
+    watch.until("answers from the edge again", 20, POD, |line| line["place"] == "edge")?;
+    all_answered(watch)
+}
+
+/// The API server is away for a minute: devices notice nothing.
+pub fn api_server_stopped(namespace: &str) -> Result<()> {
+    let (_, watch) = watched(namespace, 2, "OffloadOnly")?;
+    watch.until("answers from the edge", 20, SOON, |line| line["place"] == "edge")?;
+    let control = node::control_plane()?;
+    let manifest = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+    docker(&["exec", &control, "mv", manifest, "/etc/kubernetes/kube-apiserver.yaml"])?;
+    let outcome = (|| {
+        wait::until_true("no API server", SOON, || Ok(kubectl(&["get", "--raw", "/readyz"]).is_err()))?;
+        let before = watch.lines().len();
+        wait::holds("the API server is away", Duration::from_secs(60), || {
+            Ok(kubectl(&["get", "--raw", "/readyz", "--request-timeout=1s"]).is_err())
+        })?;
+        ensure!(before + 100 < watch.lines().len(), "the device stood still");
+        Ok(())
+    })();
+    docker(&["exec", &control, "mv", "/etc/kubernetes/kube-apiserver.yaml", manifest])?;
+    wait::until_true("the API server again", POD, || Ok(kubectl(&["get", "--raw", "/readyz"]).is_ok()))?;
+    outcome?;
+    let lines = watch.finish()?;
+    ensure!(not_answered(&lines).is_empty(), "{:?}", not_answered(&lines));
+    ensure!(from_place(&lines, "device") == 0, "the device fell back");
+    cluster::ready(namespace, "person").map(drop)
+}
+
+/// One node stands still: the device moves on within its deadlines, and comes back to it.
+pub fn node_paused(namespace: &str) -> Result<()> {
+    let (ready, watch) = watched(namespace, 2, "Automatic")?;
+    let nodes = serving_nodes(&ready);
+    ensure!(nodes.len() == 2, "{nodes:?}");
+    for node in &nodes {
+        watch.until(&format!("answers from {node}"), 1, POD, |line| line["endpoint"] == node.as_str())?;
+    }
+    let paused = Paused::new(&nodes[0])?;
+    watch.until("answers from the other node", 100, SOON, |line| line["endpoint"] == nodes[1].as_str())?;
+    wait::until_true("the control plane gives it up", NODE, || Ok(!node::is_ready(&nodes[0])?))?;
+    drop(paused);
+    wait::until_true("the node is ready", NODE, || node::is_ready(&nodes[0]))?;
+    watch.until("answers from both nodes", 1, POD, |line| line["endpoint"] == nodes[0].as_str())?;
+    all_answered(watch)?;
+    both_serve(namespace)
+}
+
+/// No node can be reached: the device answers itself; they return, and so does the work.
+pub fn both_nodes_cut(namespace: &str) -> Result<()> {
+    let (ready, watch) = watched(namespace, 2, "Automatic")?;
+    watch.until("answers from the edge", 20, SOON, |line| line["place"] == "edge")?;
+    let nodes = serving_nodes(&ready);
+    let cut = nodes.iter().map(|node| Cut::new(node)).collect::<Result<Vec<_>>>()?;
+    watch.until("answers of the device itself", 50, SOON, |line| line["place"] == "device")?;
+    drop(cut);
+    watch.until("answers from the edge again", 50, POD, |line| line["place"] == "edge")?;
+    all_answered(watch)?;
+    for node in &nodes {
+        wait::until_true("the node is ready", NODE, || node::is_ready(node))?;
+    }
+    both_serve(namespace)
+}
+
+/// An offload that serves on so many nodes, and a device with a low battery that uses it.
+fn watched(namespace: &str, replicas: usize, mode: &str) -> Result<(Value, Watch)> {
+    let mut offload = manifest::offload(namespace, "person", manifest::GPU_CLASS)?;
+    offload["spec"]["replicas"] = json!(replicas);
+    offload["spec"]["offloadPolicy"] = json!({"mode": mode});
+    apply(&offload.to_string())?;
+    let ready = wait::until("every replica serves", POD, || {
+        let seen = cluster::ready(namespace, "person")?;
+        ensure!(endpoints(&seen).len() == replicas, "{}", seen["status"]["endpoints"]);
+        Ok(Some(seen))
+    })?;
+    let watch = Device::new(&endpoints(&ready), 1_000)?.watch(50)?;
+    Ok((ready, watch))
+}
+
+fn all_answered(watch: Watch) -> Result<()> {
+    let lines = watch.finish()?;
+    let (lost, here) = (not_answered(&lines), from_place(&lines, "device"));
+    println!("    {} requests, {here} answered by the device, {} not in time", lines.len(), lost.len());
+    ensure!(lost.is_empty(), "{lost:?}");
+    Ok(())
+}
+
+/// The fleet is whole again, with the pods that it had: a node that was away keeps its pods.
+fn both_serve(namespace: &str) -> Result<()> {
+    wait::until_true("both nodes serve", NODE, || {
+        let status = get(namespace, &["iof", "person"])?["status"].clone();
+        ensure!(status["readySummary"] == "2/2", "{status}");
+        Ok(true)
+    })?;
+    ensure!(pods(namespace, "person")?.len() == 2, "more pods than replicas");
+    Ok(())
+}

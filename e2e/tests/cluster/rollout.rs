@@ -1,0 +1,128 @@
+//! A new model while devices send, with every accelerator taken; and an operator that dies on the way.
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, ensure};
+use e2e::{
+    cluster::{self, POD, SOON, apply, endpoints, get, kubectl, list, pods},
+    device::{Device, from_place, not_answered},
+    manifest, node, wait,
+};
+use serde_json::{Value, json};
+
+use crate::scale::within_accelerators;
+
+/// Four pods on four accelerators take a new model; a device that knows both nodes loses none of 2,000 requests.
+pub fn rollout_under_load(namespace: &str) -> Result<()> {
+    let mut offload = four(namespace)?;
+    let digest = next(&mut offload)?;
+    let ready = get(namespace, &["iof", "person"])?;
+    ensure!(endpoints(&ready).len() == 2, "{}", ready["status"]["endpoints"]);
+    let watch = Device::new(&endpoints(&ready), 2_000)?.watch(10)?;
+    watch.until("answers from the edge", 50, SOON, |line| line["place"] == "edge")?;
+    apply(&offload.to_string())?;
+    rolled(namespace, &digest)?;
+    within_accelerators(namespace)?;
+    watch.until("answers of the new model", 50, SOON, |line| line["modelDigest"] == digest.as_str())?;
+    wait::until_true("2,000 requests", Duration::from_secs(180), || {
+        let count = watch.lines().len();
+        ensure!(2_000 <= count, "{count}");
+        Ok(true)
+    })?;
+    let lines = watch.finish()?;
+    let (lost, here) = (not_answered(&lines), from_place(&lines, "device"));
+    println!(
+        "    {} requests, {} at the edge, {here} on the device, {} lost",
+        lines.len(),
+        from_place(&lines, "edge"),
+        lost.len()
+    );
+    ensure!(lost.is_empty(), "{lost:?}");
+    ensure!(
+        here == 0,
+        "{here} requests came back to the device: {:?}",
+        lines.iter().find(|line| line["place"] == "device")
+    );
+    Ok(())
+}
+
+/// The operator is killed again and again while it rolls out; it converges, and nothing is there twice.
+pub fn operator_killed_during_a_rollout(namespace: &str) -> Result<()> {
+    let mut offload = four(namespace)?;
+    let digest = next(&mut offload)?;
+    apply(&offload.to_string())?;
+    let start = Instant::now();
+    // Different times after the change; the pod comes back after each.
+    for milliseconds in [30, 120, 400, 900] {
+        let elapsed = u64::try_from(start.elapsed().as_millis())?;
+        wait::until_true("the moment to kill", SOON, || {
+            Ok(milliseconds <= elapsed || milliseconds <= u64::try_from(start.elapsed().as_millis())?)
+        })?;
+        kill_operator()?;
+    }
+    rolled(namespace, &digest)?;
+    let deployments = list(namespace, &["deployments"])?;
+    ensure!(deployments.len() == 1, "{} deployments", deployments.len());
+    wait::until_true("eight children, once each", POD, || {
+        let configs = list(namespace, &["configmaps", "-l", "longshore.dev/offload=person"])?.len();
+        let services = list(namespace, &["services"])?.len();
+        ensure!(configs == 2 && services == 2, "{configs} config maps, {services} services");
+        Ok(true)
+    })?;
+    ensure!(pods(namespace, "person")?.len() == 4, "not four pods");
+    let names: BTreeSet<Value> =
+        pods(namespace, "person")?.iter().map(|pod| pod["metadata"]["name"].clone()).collect();
+    ensure!(names.len() == 4, "{names:?}");
+    Ok(())
+}
+
+/// Four pods that serve the example model.
+fn four(namespace: &str) -> Result<Value> {
+    let mut offload = manifest::offload(namespace, "person", manifest::GPU_CLASS)?;
+    offload["spec"]["replicas"] = json!(4);
+    offload["spec"]["offloadPolicy"] = json!({"mode": "OffloadOnly"});
+    apply(&offload.to_string())?;
+    wait::until_true("four pods serve", POD, || {
+        let status = get(namespace, &["iof", "person"])?["status"].clone();
+        ensure!(status["readySummary"] == "4/4", "{status}");
+        Ok(true)
+    })?;
+    Ok(offload)
+}
+
+/// Changes an offload to the next model and gives its digest.
+fn next(offload: &mut Value) -> Result<String> {
+    let digest = manifest::digest(&manifest::next_model(manifest::model_file()?))?;
+    offload["spec"]["model"]["digest"] = json!(digest);
+    offload["spec"]["model"]["source"]["image"]["reference"] = json!(manifest::NEXT_MODEL_IMAGE);
+    Ok(digest)
+}
+
+/// Waits until every pod serves the model with this digest.
+fn rolled(namespace: &str, digest: &str) -> Result<()> {
+    wait::until_true("every pod serves the new model", Duration::from_secs(300), || {
+        let offload = cluster::ready(namespace, "person")?;
+        let status = &offload["status"];
+        let model = &status["model"];
+        ensure!(
+            status["readySummary"] == "4/4" && model["activeDigest"] == digest && model["state"] == "Loaded",
+            "{status}"
+        );
+        Ok(true)
+    })
+}
+
+fn kill_operator() -> Result<()> {
+    let selector = ["-n", "longshore-system", "get", "pods", "-l", "app.kubernetes.io/name=longshore"];
+    wait::until_true("an operator to kill", POD, || {
+        let mut query = selector.to_vec();
+        query.extend(["-o", "jsonpath={.items[*].spec.nodeName}"]);
+        let nodes = kubectl(&query)?;
+        let name = nodes.split_whitespace().next().unwrap_or_default().to_owned();
+        node::kill(&name, "longshore-opera")?;
+        Ok(true)
+    })
+}
