@@ -5,8 +5,9 @@ SHELL := /bin/bash
 CLUSTER := e2e/cluster
 export LONGSHORE_CACHE ?= $(HOME)/.cache/longshore
 export CARGO_TARGET_DIR ?= $(LONGSHORE_CACHE)/target
-# One profile for programs, tests and lints, so that nothing compiles twice.
-CARGO_TEST := cargo test --release
+# One profile, and always the whole workspace with its tests: what is chosen decides the features of what is shared, and
+# another choice would compile all of it once more.
+CARGO_TEST := cargo test --release --workspace
 RESULTS := $(LONGSHORE_CACHE)/log/results.txt
 
 .NOTPARALLEL:
@@ -29,7 +30,7 @@ test: ## everything: check, then e2e; ends with the sum of their results
 check: tools ## formatting, lints, unit and golden tests, tests against a real API server
 	cargo fmt --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
-	$(CARGO_TEST) --workspace
+	$(CARGO_TEST)
 
 e2e: build ## the tests on a real cluster of three nodes
 	@$(CLUSTER)/tools.sh
@@ -37,17 +38,17 @@ e2e: build ## the tests on a real cluster of three nodes
 	@$(CLUSTER)/up.sh longshore-e2e
 	@$(CLUSTER)/load.sh longshore-e2e
 	KUBECONFIG=$(LONGSHORE_CACHE)/clusters/longshore-e2e/kubeconfig PATH=$(LONGSHORE_CACHE)/bin:$$PATH \
-		$(CARGO_TEST) -p e2e --test cluster -- --test-threads=1 --nocapture
+		$(CARGO_TEST) --test cluster
 
 generate: ## write again whatever is generated and committed
-	UPDATE=1 $(CARGO_TEST) -p crds -p plan
+	UPDATE=1 $(CARGO_TEST) current
 
 images: build ## the images localhost/longshore/*:dev
 	@$(CLUSTER)/tools.sh
 	@$(CLUSTER)/images.sh
 
 build:
-	cargo build --release --workspace
+	cargo build --release --workspace --all-targets
 
 tools:
 	@$(CLUSTER)/tools.sh

@@ -23,7 +23,7 @@ offload() {
 }
 
 "$HERE/tools.sh"
-step "Programs of Longshore (cargo build)" cargo build --release --workspace --manifest-path "$REPO/Cargo.toml"
+step "Programs of Longshore (cargo build)" cargo build --release --workspace --all-targets --manifest-path "$REPO/Cargo.toml"
 "$HERE/images.sh"
 "$HERE/up.sh" "$NAME"
 "$HERE/load.sh" "$NAME"
