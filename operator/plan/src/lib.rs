@@ -3,9 +3,11 @@
 //!
 //! Reading order: [`inputs`] -> [`validate`] -> [`resources`] -> (the operator applies and observes) -> [`status`].
 
+pub mod drift;
 pub mod inputs;
 pub mod names;
 pub mod observed;
+pub mod quantity;
 pub mod reason;
 pub mod resources;
 pub mod status;

@@ -12,6 +12,12 @@ pub const OFFLOAD_LABEL: &str = "longshore.dev/offload";
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 /// Value of [`MANAGED_BY_LABEL`].
 pub const MANAGED_BY: &str = "longshore";
+/// Annotation of every child: short hash of its intent.
+pub const PLAN_HASH_ANNOTATION: &str = "longshore.dev/plan-hash";
+/// Annotation of pods: digest of the model file that they serve.
+pub const DIGEST_ANNOTATION: &str = "longshore.dev/model-digest";
+/// Annotation of pods: which spec they serve.
+pub const SPEC_HASH_ANNOTATION: &str = "longshore.dev/spec-hash";
 /// Longest name of a Kubernetes label value, Service or container, in bytes.
 const NAME_BYTES_MAX: usize = 63;
 

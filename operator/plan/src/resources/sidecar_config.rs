@@ -1,0 +1,55 @@
+//! The sidecar's configuration, in an immutable `ConfigMap` with a name made of its content: an old pod never reads a
+//! new one.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use wire::config::{Advertise, Auth, Drain, Limits, LoadHeader, Model, SidecarConfig, Upstream};
+
+use super::{canonical, meta, paths};
+use crate::{Valid, names};
+
+/// `<name>-sidecar-<hash>`.
+pub fn config_map(valid: &Valid) -> ConfigMap {
+    // JSON is YAML.
+    let content = canonical::json(&config(valid));
+    ConfigMap {
+        metadata: meta::child(valid, names::sidecar_config(&valid.name, content.as_bytes())),
+        immutable: Some(true),
+        data: Some(BTreeMap::from([(paths::CONFIG_KEY.into(), content)])),
+        binary_data: None,
+    }
+}
+
+fn config(valid: &Valid) -> SidecarConfig {
+    SidecarConfig {
+        listen: format!("0.0.0.0:{}", paths::ENDPOINT_PORT),
+        admin: format!("$(POD_IP):{}", paths::ADMIN_PORT),
+        drain_socket: paths::DRAIN_SOCKET.into(),
+        upstream: Upstream { http: format!("http://127.0.0.1:{}", valid.class.runtime.upstream.http) },
+        model: Model {
+            name: valid.model.name.clone(),
+            version: Some(valid.model.version.clone()),
+            digest: valid.model.digest.clone(),
+            labels: valid.model.labels.clone(),
+        },
+        admission: valid.admission.clone(),
+        limits: Limits::default(),
+        auth: Auth::None,
+        advertise: Advertise {
+            nodes_file: Some(format!("{}/{}", paths::POLICY_FOLDER, paths::NODES_KEY)),
+            ..Advertise::default()
+        },
+        load_header: LoadHeader::OnRequest,
+        drain: Drain {
+            quiet_milliseconds: milliseconds(paths::QUIET),
+            deadline_milliseconds: milliseconds(paths::drain_deadline(valid)),
+        },
+        relay_model_errors: false,
+        policy_file: Some(format!("{}/{}", paths::POLICY_FOLDER, paths::POLICY_KEY)),
+    }
+}
+
+fn milliseconds(time: std::time::Duration) -> u64 {
+    time.as_secs() * 1_000
+}

@@ -1,0 +1,61 @@
+//! What devices get, from the spec: the words of the API become the words of the wire.
+
+use crds::InferenceOffload;
+use wire::{PolicyBundle, bundle, config::Admission};
+
+use crate::{names, valid::ValidModel};
+
+/// Policy and model facts, with a revision that names generation and content.
+pub fn bundle(offload: &InferenceOffload, admission: &Admission, model: &ValidModel) -> PolicyBundle {
+    let mut bundle = PolicyBundle {
+        revision: String::new(),
+        model: bundle::BundleModel {
+            name: model.name.clone(),
+            version: Some(model.version.clone()),
+            digest: model.digest.clone(),
+            size_bytes: model.size_bytes,
+            labels: model.labels.clone(),
+        },
+        policy: policy(offload),
+        deadlines: bundle::Deadlines {
+            default_milliseconds: admission.default_timeout_milliseconds,
+            max_milliseconds: admission.max_timeout_milliseconds,
+        },
+        max_payload_bytes: admission.max_payload_bytes,
+        endpoints: Vec::new(),
+        service_times: None,
+    };
+    let content = serde_json::to_vec(&bundle).expect("a bundle is a tree of plain values");
+    let generation = offload.metadata.generation.unwrap_or_default();
+    bundle.revision = format!("{generation}-{}", names::short_hash(&content));
+    bundle
+}
+
+fn policy(offload: &InferenceOffload) -> bundle::OffloadPolicy {
+    use crds::offload::{DataClass, Fallback, Mode};
+    let wish = &offload.spec.offload_policy;
+    let percent = |number: i32| u8::try_from(number.clamp(0, 100)).unwrap_or_default();
+    bundle::OffloadPolicy {
+        mode: match wish.mode {
+            Mode::Automatic => bundle::Mode::Automatic,
+            Mode::LocalOnly => bundle::Mode::LocalOnly,
+            Mode::OffloadOnly => bundle::Mode::OffloadOnly,
+        },
+        battery_low_percent: percent(wish.battery_low_percent),
+        escalate_below_confidence_percent: percent(wish.escalate_below_confidence_percent),
+        latency_margin_percent: percent(wish.latency_margin_percent),
+        min_dwell_seconds: super::unsigned(wish.min_dwell_seconds),
+        fallback: match wish.fallback {
+            Fallback::Local => bundle::Fallback::Local,
+            Fallback::CachedResult => bundle::Fallback::CachedResult,
+            Fallback::Fail => bundle::Fallback::Fail,
+        },
+        bundle_ttl_seconds: super::unsigned(wish.bundle_ttl_seconds),
+        data_class: match offload.spec.data_class {
+            DataClass::Public => bundle::DataClass::Public,
+            DataClass::Internal => bundle::DataClass::Internal,
+            DataClass::Restricted => bundle::DataClass::Restricted,
+        },
+        load_stale_after_milliseconds: super::unsigned(offload.spec.routing.load_stale_after_milliseconds),
+    }
+}

@@ -1,0 +1,154 @@
+//! What holds for every plan.
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use plan::{Inputs, Resources, names};
+use serde_json::Value;
+
+fn planned(change: impl FnOnce(&mut Inputs)) -> Resources {
+    let mut inputs = support::case("image-on-accelerator");
+    change(&mut inputs);
+    support::planned(&inputs)
+}
+
+fn children(plan: &Resources) -> Vec<Value> {
+    let Value::Object(map) = support::tree(plan) else { panic!("a plan is a map") };
+    map.into_iter().filter(|(key, _)| key != "deletions").map(|(_, child)| child).collect()
+}
+
+#[test]
+fn every_child_names_owner_namespace_and_labels() {
+    for behaviour in ["image-on-accelerator", "https-on-cpu", "longest-name"] {
+        let inputs = support::case(behaviour);
+        let offload = &inputs.offload.metadata;
+        for child in children(&support::planned(&inputs)) {
+            let metadata = &child["metadata"];
+            let owner = &metadata["ownerReferences"][0];
+            assert_eq!(metadata["namespace"], offload.namespace.clone().unwrap());
+            assert_eq!(metadata["labels"]["longshore.dev/offload"], offload.name.clone().unwrap());
+            assert_eq!(metadata["labels"]["app.kubernetes.io/managed-by"], "longshore");
+            assert_eq!(owner["uid"], offload.uid.clone().unwrap());
+            assert_eq!((&owner["controller"], &owner["blockOwnerDeletion"]), (&true.into(), &true.into()));
+            assert!(metadata["annotations"]["longshore.dev/plan-hash"].is_string(), "{child}");
+            assert!(metadata["name"].as_str().unwrap().len() <= 63, "{child}");
+        }
+    }
+}
+
+#[test]
+fn long_names_that_begin_alike_stay_apart() {
+    let of = |last: char| {
+        let mut inputs = support::case("longest-name");
+        let name = inputs.offload.metadata.name.as_mut().unwrap();
+        name.pop();
+        name.push(last);
+        children(&support::planned(&inputs))
+            .iter()
+            .map(|child| child["metadata"]["name"].as_str().unwrap().to_owned())
+            .collect::<BTreeSet<_>>()
+    };
+    assert!(of('x').is_disjoint(&of('y')));
+}
+
+#[test]
+fn selectors_never_change() {
+    let selectors = |plan: &Resources| {
+        [
+            serde_json::to_value(&plan.model.spec.as_ref().unwrap().selector.match_labels).unwrap(),
+            serde_json::to_value(&plan.service.spec.as_ref().unwrap().selector).unwrap(),
+            serde_json::to_value(&plan.peers.spec.as_ref().unwrap().selector).unwrap(),
+        ]
+    };
+    let want = serde_json::json!({"longshore.dev/offload": "person-detect"});
+    let changed = planned(|inputs| {
+        inputs.offload.spec.model.version = "8".into();
+        inputs.offload.spec.model.name = Some("other".into());
+        inputs.offload.metadata.generation = Some(99);
+        inputs.settings.sidecar_image = "longshore.example/sidecar:2".into();
+        inputs.classes[0].spec.runtime.image = "registry.example/tritonserver:26".into();
+    });
+    for plan in [planned(|_| {}), changed] {
+        for selector in selectors(&plan) {
+            assert_eq!(selector, want);
+        }
+    }
+}
+
+#[test]
+fn pods_are_made_anew_only_for_what_they_serve() {
+    let template = |plan: Resources| serde_json::to_value(plan.model.spec.unwrap().template).unwrap();
+    let before = template(planned(|_| {}));
+    let policy_only = template(planned(|inputs| {
+        inputs.offload.spec.offload_policy.battery_low_percent = 50;
+        inputs.offload.spec.replicas = Some(1);
+        inputs.offload.metadata.generation = Some(4);
+    }));
+    assert_eq!(before, policy_only);
+    let admission = template(planned(|inputs| inputs.offload.spec.admission.max_concurrency = 9));
+    assert_ne!(before, admission);
+}
+
+#[test]
+fn the_policy_has_a_revision_for_each_content() {
+    let revision = |plan: &Resources| {
+        let text = &plan.policy.data.as_ref().unwrap()["policy.json"];
+        serde_json::from_str::<wire::PolicyBundle>(text).unwrap().revision
+    };
+    let one = revision(&planned(|_| {}));
+    let other = revision(&planned(|inputs| inputs.offload.spec.offload_policy.battery_low_percent = 50));
+    assert!(one.starts_with("3-") && other.starts_with("3-"), "{one} {other}");
+    assert_ne!(one, other);
+}
+
+#[test]
+fn the_sidecar_reads_what_is_planned() {
+    let plan = planned(|_| {});
+    let text = &plan.sidecar_config.data.as_ref().unwrap()["config.yaml"];
+    let config: wire::SidecarConfig = support::yaml(text);
+    assert_eq!(config.model.name, "person");
+    assert_eq!(config.upstream.http, "http://127.0.0.1:8000");
+    assert_eq!(config.admission.max_concurrency, 3);
+    let name = plan.sidecar_config.metadata.name.as_deref().unwrap();
+    assert_eq!(name, names::sidecar_config("person-detect", text.as_bytes()));
+    let template = serde_json::to_string(&plan.model).unwrap();
+    assert!(template.contains(name));
+    let grace = plan.model.spec.unwrap().template.spec.unwrap().termination_grace_period_seconds.unwrap();
+    let drain = config.drain.quiet_milliseconds + config.drain.deadline_milliseconds;
+    assert!(config.drain.deadline_milliseconds >= 1_500);
+    assert_eq!(u64::try_from(grace).unwrap() * 1_000, drain + 10_000);
+}
+
+#[test]
+fn nothing_of_the_tenant_reaches_a_name_it_must_not_choose() {
+    let inputs = support::case("image-on-accelerator");
+    let plan = support::planned(&inputs);
+    let pod = plan.model.spec.unwrap().template.spec.unwrap();
+    assert_eq!(pod.service_account_name.as_deref(), Some("person-detect-model"));
+    assert_eq!(pod.automount_service_account_token, Some(false));
+    for volume in pod.volumes.unwrap() {
+        let allowed = volume.config_map.is_some() || volume.empty_dir.is_some() || volume.image.is_some();
+        assert!(allowed, "{}", volume.name);
+    }
+    for container in pod.init_containers.unwrap().into_iter().chain(pod.containers) {
+        let security = container.security_context.unwrap();
+        assert_eq!(security.allow_privilege_escalation, Some(false), "{}", container.name);
+        assert_eq!(security.read_only_root_filesystem, Some(true), "{}", container.name);
+        assert_eq!(security.capabilities.unwrap().drop.unwrap(), ["ALL"], "{}", container.name);
+    }
+}
+
+#[test]
+fn unused_configurations_go_with_their_preconditions() {
+    let plan = support::planned(&support::case("stale-configuration"));
+    let gone: Vec<(&str, &str, &str)> = plan
+        .deletions
+        .iter()
+        .map(|one| (one.name.as_str(), one.uid.as_str(), one.resource_version.as_str()))
+        .collect();
+    assert_eq!(
+        gone,
+        [("person-detect-sidecar-older", "u-4", "104"), ("person-detect-sidecar-unused", "u-1", "101")]
+    );
+}
