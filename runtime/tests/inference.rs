@@ -1,4 +1,5 @@
 //! Inference through the real program: JSON, binary and mixed tensors.
+#![allow(clippy::unwrap_used)] // In helpers too: a test that fails shows where.
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Health, metadata and versions.
+#![allow(clippy::unwrap_used)] // In helpers too: a test that fails shows where.
 
 mod support;
 

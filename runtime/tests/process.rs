@@ -1,4 +1,5 @@
 //! Start and stop as a person and as Kubernetes see them: exit codes, termination messages, signals, sockets.
+#![allow(clippy::unwrap_used)] // In helpers too: a test that fails shows where.
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Requests that cannot be served: each answer names the tensor, what was given and what is expected.
+#![allow(clippy::unwrap_used)] // In helpers too: a test that fails shows where.
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Pictures in, labels out, through the example model; and pictures that are none.
+#![allow(clippy::unwrap_used)] // In helpers too: a test that fails shows where.
 
 mod support;
 

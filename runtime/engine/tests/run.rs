@@ -1,4 +1,5 @@
 //! Tensors in, tensors out, and every way in which a tensor can be wrong.
+#![allow(clippy::unwrap_used)] // In helpers too: a test that fails shows where.
 
 mod support;
 
