@@ -50,7 +50,7 @@ engine() {
   # A part of docker.io up to Debian 12.
   command -v docker > /dev/null || need_packages docker-cli
   need_packages iptables conntrack mmdebstrap jq
-  answers || step "Docker daemon" start_daemon
+  answers || { may_be_root; step "Docker daemon" start_daemon; }
   watches
 }
 

@@ -26,12 +26,15 @@ mkdir -p "$LOGS"
 kubeconfig_of() { printf '%s/clusters/%s/kubeconfig' "$CACHE" "$1"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -E "$@"; fi; }
+# Asks for the password now: a step has no terminal.
+may_be_root() { [ "$(id -u)" = 0 ] || sudo -v; }
 
 need_packages() { # need_packages NAME...: of the distribution
   local missing=() package
   for package in "$@"; do dpkg -s "$package" > /dev/null 2>&1 || missing+=("$package"); done
   [ ${#missing[@]} = 0 ] && return
   command -v apt-get > /dev/null || fail "please install: ${missing[*]} (no apt-get here to do it)"
+  may_be_root
   step "Packages: ${missing[*]}" install_packages "${missing[@]}"
 }
 install_packages() {
@@ -50,9 +53,11 @@ step() {
   local name=$1 start log pid status=0; shift
   start=$(now_us) log=$LOGS/$(tr -cs 'a-zA-Z0-9.\n' - <<< "$name").log
   printf '==> %s\n' "$name"
+  set -m # a process group of its own, so that an interrupt ends all of it
   "$@" > "$log" 2>&1 < /dev/null & pid=$!
+  set +m
   # shellcheck disable=SC2064  # this step's own process
-  trap "kill $pid 2> /dev/null" INT TERM
+  trap "kill -- -$pid 2> /dev/null; exit 130" INT TERM
   show_progress "$pid" "$log" "$start"
   wait "$pid" || status=$?
   trap - INT TERM

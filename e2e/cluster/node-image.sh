@@ -20,5 +20,6 @@ done
 pull() { timeout 20 docker pull "$STOCK_NODE_IMAGE" || echo "no stock image within 20 s"; }
 step "Try to pull $STOCK_NODE_IMAGE (at most 20 s)" pull
 if local_image "$STOCK_NODE_IMAGE"; then echo "$STOCK_NODE_IMAGE" >&3; exit; fi
+may_be_root
 locked node-image "$HERE/node-image/build.sh" "$BUILT"
 echo "$BUILT" >&3
