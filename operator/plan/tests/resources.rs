@@ -121,6 +121,23 @@ fn the_sidecar_reads_what_is_planned() {
 }
 
 #[test]
+fn nothing_stands_before_the_check_of_the_model_file() {
+    let init = |change: fn(&mut Inputs)| {
+        let pod = planned(change).model.spec.unwrap().template.spec.unwrap();
+        pod.init_containers.unwrap().into_iter().map(|one| one.name).collect::<Vec<_>>()
+    };
+    assert_eq!(init(|_| {}), ["verify", "sidecar"]);
+    let unnamed = init(|inputs| {
+        inputs.offload.spec.model.digest = None;
+        inputs.classes[0].spec.models.digest = crds::class::DigestRule::Optional;
+    });
+    assert_eq!(unnamed, ["sidecar"]);
+    let pod = support::planned(&support::case("https-on-cpu")).model.spec.unwrap().template.spec.unwrap();
+    let names: Vec<String> = pod.init_containers.unwrap().into_iter().map(|one| one.name).collect();
+    assert_eq!(names, ["fetch", "sidecar"]);
+}
+
+#[test]
 fn nothing_of_the_tenant_reaches_a_name_it_must_not_choose() {
     let inputs = support::case("image-on-accelerator");
     let plan = support::planned(&inputs);

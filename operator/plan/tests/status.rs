@@ -243,6 +243,22 @@ fn more_replicas_than_accelerators() {
 }
 
 #[test]
+fn a_rollout_waits_for_the_replica_that_leaves() {
+    check(
+        |seen| {
+            let words = "0/2 nodes are available: 2 Insufficient nvidia.com/gpu.";
+            let condition = json!({"type": "PodScheduled", "status": "False", "message": words});
+            seen.second(None, json!({"phase": "Pending", "conditions": [condition]}));
+            let mut old = seen.pod("p-0", Some("edge-2"), ready());
+            old.metadata.deletion_timestamp = Some(serde_json::from_value(json!(at(NOW))).unwrap());
+            seen.observed.world.pods.push(old);
+        },
+        &[("ReplicasAvailable", "False", Pending), ("Ready", "True", Fine)],
+        &["pod p-0, which leaves"],
+    );
+}
+
+#[test]
 fn no_node_takes_the_pod() {
     let pending = json!({
         "phase": "Pending",
@@ -310,6 +326,7 @@ fn the_model_file_is_refused() {
         ("ModelDownloadFailed: models.site.example: 404", ModelDownloadFailed, "spec.model.source"),
         ("INFO begin\nModelDownloadFailed: connection refused\n", ModelDownloadFailed, "connection refused"),
         ("file not found", ModelDownloadFailed, "file not found"),
+        ("ModelLoadFailed: /models/person/7/model.onnx: not there", ModelLoadFailed, "not there"),
     ];
     for (message, reason, part) in cases {
         let ended = json!({"terminated": {"exitCode": 1, "reason": "Error", "message": message}});
@@ -328,6 +345,29 @@ fn the_model_file_is_refused() {
             );
         }
     }
+}
+
+#[test]
+fn the_certificates_of_the_model_host_are_missing() {
+    let waiting = |seconds: i64| {
+        move |seen: &mut Seen| {
+            let source = &mut seen.inputs.offload.spec.model.source;
+            source.image = None;
+            source.https = Some(crds::offload::HttpsSource { url: "https://models.site.example/m".into() });
+            seen.inputs.classes[0].spec.models.ca_config_map_name = Some("site-ca".into());
+            let conditions = json!([
+                {"type": "PodScheduled", "status": "True", "lastTransitionTime": at(NOW - seconds)},
+                {"type": "PodReadyToStartContainers", "status": "False"},
+            ]);
+            seen.both(Some("edge-1"), json!({"phase": "Pending", "conditions": conditions}));
+        }
+    };
+    check(
+        waiting(31),
+        &[("ModelCached", "False", ModelDownloadFailed), ("Ready", "False", ModelDownloadFailed)],
+        &["ConfigMap site-ca", "ca.crt"],
+    );
+    check(waiting(20), &[("ModelCached", "False", Pending), ("Ready", "False", Pending)], &[]);
 }
 
 #[test]

@@ -263,6 +263,15 @@ fn a_digest_is_named_and_well_formed() {
         class(inputs).models.digest = DigestRule::Optional;
     });
     assert_eq!(valid.model.digest, None);
+    check(
+        |inputs| {
+            https(inputs, "https://models.site.example/m.onnx");
+            inputs.offload.spec.model.digest = None;
+            class(inputs).models.digest = DigestRule::Optional;
+        },
+        InvalidSpec,
+        &["spec.model.digest", "https", "sha256sum"],
+    );
 }
 
 #[test]

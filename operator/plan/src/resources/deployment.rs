@@ -38,7 +38,7 @@ pub fn deployment(valid: &Valid, world: &World, settings: &Settings, sidecar_con
 }
 
 fn template(valid: &Valid, settings: &Settings, sidecar_config: &str) -> PodTemplateSpec {
-    let hash = spec_hash::spec_hash(valid, sidecar_config);
+    let hash = spec_hash(valid);
     let mut annotations = BTreeMap::from([(names::SPEC_HASH_ANNOTATION.into(), hash)]);
     annotations.extend(
         valid.model.digest.iter().map(|digest| (names::DIGEST_ANNOTATION.into(), digest.to_string())),

@@ -31,6 +31,7 @@ pub(crate) use containers::{FETCH_NAME, RUNTIME_NAME, SIDECAR_NAME, VERIFY_NAME}
 pub use deletions::Deletion;
 pub use nodes::{advertised_host, node_table};
 pub(crate) use nodes::{is_node_ready, is_pod_ready, zone};
+pub(crate) use spec_hash::spec_hash;
 
 use crate::{Valid, World, inputs::Settings};
 
@@ -73,10 +74,4 @@ pub fn resources(valid: &Valid, world: &World, settings: &Settings) -> Resources
         deletions: deletions::deletions(valid, world, &sidecar_config_name),
         sidecar_config: meta::seal(sidecar_config),
     }
-}
-
-/// Hash of the spec that pods of this plan serve; they carry it as an annotation.
-pub(crate) fn planned_spec_hash(valid: &Valid) -> String {
-    let config = sidecar_config::config_map(valid).metadata.name.unwrap_or_default();
-    spec_hash::spec_hash(valid, &config)
 }

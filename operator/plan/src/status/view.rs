@@ -40,7 +40,7 @@ impl<'a> View<'a> {
     /// Of an accepted spec.
     pub fn accepted(inputs: &'a Inputs, valid: &'a Valid, observed: &'a Observed, now: Timestamp) -> Self {
         let wish = Wish {
-            spec_hash: Some(resources::planned_spec_hash(valid)),
+            spec_hash: Some(resources::spec_hash(valid)),
             class: Some(&valid.class),
             offload: &inputs.offload,
             now,

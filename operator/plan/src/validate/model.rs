@@ -138,6 +138,11 @@ fn digest(offload: &InferenceOffload, class: &OffloadClass) -> Result<Option<Dig
         (Some(text), _) => text.parse().map(Some).map_err(|error| {
             violation(Reason::InvalidSpec, format!("spec.model.digest: {error}, as sha256sum prints them"))
         }),
+        (None, _) if offload.spec.model.source.https.is_some() => {
+            let message = "spec.model.digest: an https source needs the SHA-256 of the file, since an interrupted \
+                           download is resumed; set it to sha256: and what sha256sum prints";
+            Err(violation(Reason::InvalidSpec, message))
+        }
         (None, DigestRule::Optional) => Ok(None),
         (None, DigestRule::Required) => {
             let message = format!(

@@ -36,8 +36,8 @@ pub fn joined(violations: &[Violation]) -> String {
 pub fn replicas_available(view: &View<'_>) -> Verdict {
     let ready = view.fleet.ready();
     let wished = usize::try_from(view.wished).unwrap_or(usize::MAX);
-    if wished == 0 {
-        return Verdict::unmet(Reason::Unavailable, "nothing runs");
+    if let (0, Some(first)) = (wished, view.violations.first()) {
+        return Verdict::unmet(first.reason, "nothing runs, since the spec is not accepted");
     }
     if ready >= wished {
         return Verdict::met(format!("{ready} of {wished} replicas run"));
@@ -52,12 +52,11 @@ pub fn replicas_available(view: &View<'_>) -> Verdict {
     else {
         return Verdict::unmet(Reason::Pending, format!("{message}; the others are on their way"));
     };
-    let held = view
-        .fleet
-        .current()
-        .filter(|pod| pod.trouble.as_ref().map(|one| &one.message) == Some(&first.message));
     if first.reason == Reason::InsufficientAccelerators {
-        message = format!("{message}; {} wait for accelerators", held.count());
+        let reasons =
+            view.fleet.current().filter_map(|pod| pod.trouble.as_ref()).map(|trouble| trouble.reason);
+        let waiting = reasons.filter(|reason| *reason == Reason::InsufficientAccelerators).count();
+        message = format!("{message}; {waiting} wait for accelerators");
     }
     Verdict::unmet(first.reason, format!("{message}: {}", first.message))
 }
