@@ -1,4 +1,5 @@
 //! Whole plans: `cases/<behaviour>/input.yaml` gives `plan.yaml`. `UPDATE=1` writes them anew.
+#![allow(clippy::unwrap_used)] // In helpers too: a test that fails shows where.
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! What holds for every plan.
+#![allow(clippy::unwrap_used)] // In helpers too: a test that fails shows where.
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! The truth table: what was seen, and what the conditions say about it.
+#![allow(clippy::unwrap_used)] // In helpers too: a test that fails shows where.
 
 mod support;
 
@@ -391,6 +392,25 @@ fn the_model_server_fails() {
             &[part],
         );
     }
+}
+
+#[test]
+fn the_container_that_is_down_is_named() {
+    let mut status = stuck(
+        "containerStatuses",
+        "runtime",
+        json!({"waiting": {"reason": "CrashLoopBackOff"}}),
+        json!({
+            "terminated": {"exitCode": 2, "message": "no such file"},
+        }),
+    );
+    let back = json!({"terminated": {"exitCode": 1, "message": "sidecar came back"}});
+    status["initContainerStatuses"] = json!([container("sidecar", json!({"running": {}}), back)]);
+    check(
+        |seen| seen.both(Some("edge-1"), status),
+        &[("RuntimeReady", "False", ModelLoadFailed)],
+        &["no such file"],
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The model server and the sidecar.
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 
 use super::{failure, is_model_container, last_line, ran_out_of_memory, statuses, told};
 use crate::{
@@ -18,8 +18,9 @@ const SIGNALLED: i32 = 128;
 
 /// It ended, or was started again after it ended.
 pub fn ended(pod: &Pod, _: &World, wish: &Wish<'_>) -> Option<Trouble> {
-    let mut containers = statuses(pod).filter(|status| !is_model_container(&status.name));
-    let (status, ended) = containers.find_map(|status| Some((status, failure(status)?)))?;
+    let failed = || statuses(pod).filter(|status| !is_model_container(&status.name)).filter_map(with_failure);
+    // One that is down now says more than one that came back.
+    let (status, ended) = failed().find(|(status, _)| !is_running(status)).or(failed().next())?;
     let name = &status.name;
     let trouble = |reason, message: String| Some(Trouble::new(Step::Runtime, reason, message));
     if ran_out_of_memory(ended) {
@@ -46,6 +47,14 @@ pub fn ended(pod: &Pod, _: &World, wish: &Wish<'_>) -> Option<Trouble> {
         ended.exit_code
     );
     trouble(Reason::ModelLoadFailed, message)
+}
+
+fn with_failure(status: &ContainerStatus) -> Option<(&ContainerStatus, &ContainerStateTerminated)> {
+    Some((status, failure(status)?))
+}
+
+fn is_running(status: &ContainerStatus) -> bool {
+    status.state.as_ref().is_some_and(|state| state.running.is_some())
 }
 
 /// It runs and does not answer.
