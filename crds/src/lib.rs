@@ -7,6 +7,7 @@
 pub mod class;
 pub mod manifest;
 pub mod offload;
+mod quantity;
 
 pub use class::OffloadClass;
 pub use offload::InferenceOffload;

@@ -24,3 +24,19 @@ pub fn document(definition: &CustomResourceDefinition) -> String {
     let text = serde_saphyr::to_string(definition).expect("a definition is a tree of plain values");
     if text.ends_with('\n') { text } else { text + "\n" }
 }
+
+/// One definition as a template of the chart: only where wanted, and kept when the chart goes, because its objects go
+/// with it.
+#[must_use]
+pub fn chart_template(definition: &CustomResourceDefinition) -> String {
+    let text = document(definition).replacen("\nmetadata:\n", KEPT, 1);
+    format!("{{{{- if .Values.crds.enabled }}}}\n# Written by `make generate` from crds/src.\n{text}{{{{- end }}}}\n")
+}
+
+const KEPT: &str = "
+metadata:
+  {{- if .Values.crds.keep }}
+  annotations:
+    helm.sh/resource-policy: keep
+  {{- end }}
+";

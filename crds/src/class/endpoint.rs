@@ -1,12 +1,11 @@
 //! How devices reach the offloads of a class.
 
-use kube_core::Rule;
 use kube_derive::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How devices reach the offloads of a class.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Endpoint {
     /// How the endpoint leaves the cluster.
@@ -32,6 +31,7 @@ pub enum Exposure {
 
 /// Node ports, both ends included.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[x_kube(crates(kube_core = "::kube_core"))]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.first <= self.last")
     .message("endpoint.nodePortRange: first must not be greater than last"))]

@@ -7,6 +7,7 @@ pub mod runtime;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube_derive::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use endpoint::{Auth, Endpoint, Exposure, NodeAddress, PortRange};
@@ -16,6 +17,7 @@ pub use runtime::{ImagePullPolicy, Resources, Runtime, Upstream};
 
 /// What may run, as whom, on which hardware, from where models come, for which namespaces, and how much of it.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[x_kube(crates(kube_core = "::kube_core"))]
 #[kube(
     group = "longshore.dev",
     version = "v1alpha1",
@@ -60,7 +62,7 @@ pub struct OffloadClassSpec {
 }
 
 /// How much one offload may ask for.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Limits {
     /// Most replicas of one offload.

@@ -1,12 +1,12 @@
 //! Where the models of a class may come from.
 
-use kube_core::Rule;
 use kube_derive::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where models may come from.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[x_kube(crates(kube_core = "::kube_core"))]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!('Image' in self.allowedSources) || (has(self.allowedImagePrefixes) && self.allowedImagePrefixes.size() > 0)")
     .message("models.allowedImagePrefixes: name at least one prefix, or take Image out of models.allowedSources"))]

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Toleration;
-use kube_core::Rule;
 use kube_derive::KubeSchema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The accelerator that each replica gets.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Accelerator {
     /// An extended resource that a device plugin advertises.
@@ -17,6 +17,7 @@ pub struct Accelerator {
 
 /// An extended resource.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[x_kube(crates(kube_core = "::kube_core"))]
 #[serde(rename_all = "camelCase")]
 pub struct AcceleratorResource {
     /// Name of the resource, any vendor's: nvidia.com/gpu, nvidia.com/mig-1g.10gb, amd.com/gpu.
@@ -27,7 +28,7 @@ pub struct AcceleratorResource {
 }
 
 /// Where pods may run.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Placement {
     /// Labels that a node must have.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use kube_core::Rule;
 use kube_derive::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The model server. It listens on loopback only; models stand in /models/NAME/VERSION/.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[x_kube(crates(kube_core = "::kube_core"))]
 #[serde(rename_all = "camelCase")]
 pub struct Runtime {
     /// Image of the model server.
@@ -32,7 +32,7 @@ pub struct Runtime {
     /// Where the model server listens.
     pub upstream: Upstream,
     /// Model formats that the server loads, for instance onnx or plan. The file is called model.FORMAT.
-    #[schemars(length(min = 1, max = 8))]
+    #[schemars(length(min = 1, max = 8), inner(length(max = 16)))]
     #[x_kube(validation = Rule::new("self.all(f, f.matches('^[a-z0-9]{1,16}$'))")
         .message("runtime.modelFormats: use 1 to 16 lower-case letters and digits each, for instance onnx"))]
     pub model_formats: Vec<String>,
@@ -49,12 +49,15 @@ pub struct Runtime {
     pub run_as_user: i64,
     /// Writable memory folders, absolute paths; the root is read-only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8))]
-    #[x_kube(validation = Rule::new("self.all(p, p.size() <= 256 && p.startsWith('/') && !p.contains('..') && !p.startsWith('/models') && p != '/')")
+    #[schemars(length(max = 8), inner(length(max = 256)))]
+    #[x_kube(validation = Rule::new("self.all(p, p.startsWith('/') && !p.contains('..') && !p.startsWith('/models') && p != '/')")
         .message("runtime.scratch: use absolute paths without .. outside /models, for instance /tmp"))]
     pub scratch: Vec<String>,
     /// Size of /dev/shm, for servers that need it, for instance 256Mi. Absent: the container runtime's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::quantity::one")]
+    #[x_kube(validation = Rule::new("isQuantity(self)")
+        .message("runtime.sharedMemory: use a quantity, for instance 256Mi"))]
     pub shared_memory: Option<Quantity>,
 }
 
@@ -80,6 +83,7 @@ pub enum ImagePullPolicy {
 
 /// Loopback ports of the model server.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[x_kube(crates(kube_core = "::kube_core"))]
 #[serde(rename_all = "camelCase")]
 pub struct Upstream {
     /// Port of the Open Inference Protocol over HTTP. 8080 and 9090 are the sidecar's.
@@ -90,13 +94,15 @@ pub struct Upstream {
 }
 
 /// CPU and memory, as in a container.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Resources {
     /// What the scheduler sets aside, for instance cpu: 500m.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "crate::quantity::named")]
     pub requests: BTreeMap<String, Quantity>,
     /// What the kernel enforces, for instance memory: 2Gi.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "crate::quantity::named")]
     pub limits: BTreeMap<String, Quantity>,
 }

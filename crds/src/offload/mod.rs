@@ -4,8 +4,8 @@ pub mod model;
 pub mod policy;
 pub mod status;
 
-use kube_core::Rule;
 use kube_derive::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use model::{HttpsSource, ImageSource, Model, ModelSource};
@@ -14,6 +14,7 @@ pub use status::{EndpointStatus, InferenceOffloadStatus, ModelState, ModelStatus
 
 /// One model that devices may send their work to.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[x_kube(crates(kube_core = "::kube_core"))]
 #[kube(
     group = "longshore.dev",
     version = "v1alpha1",
@@ -24,7 +25,8 @@ pub use status::{EndpointStatus, InferenceOffloadStatus, ModelState, ModelStatus
     status = "InferenceOffloadStatus",
     doc = "One model that devices may send their work to: what is served, how much of it, and the policy devices get.",
     derive = "PartialEq",
-    crates(kube_core = "::kube_core"),
+    crates(kube = "::kube_derive", kube_core = "::kube_core"),
+    attr = r#"x_kube(crates(kube_core = "::kube_core"))"#,
     scale(
         spec_replicas_path = ".spec.replicas",
         status_replicas_path = ".status.replicas",
@@ -69,6 +71,8 @@ pub struct InferenceOffloadSpec {
     pub replicas: Option<i32>,
     /// How much work each pod lets in.
     #[serde(default)]
+    #[x_kube(validation = Rule::new("self.defaultTimeoutMilliseconds <= self.maxTimeoutMilliseconds")
+        .message("spec.admission.defaultTimeoutMilliseconds: must not be greater than maxTimeoutMilliseconds"))]
     pub admission: Admission,
     /// How devices reach this offload.
     #[serde(default)]
@@ -88,10 +92,8 @@ pub struct InferenceOffloadSpec {
 }
 
 /// How much work each pod lets in.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-#[x_kube(validation = Rule::new("self.defaultTimeoutMilliseconds <= self.maxTimeoutMilliseconds")
-    .message("spec.admission.defaultTimeoutMilliseconds: must not be greater than maxTimeoutMilliseconds"))]
 pub struct Admission {
     /// Requests inside the model server at once.
     #[schemars(range(min = 1, max = 1024))]
@@ -119,7 +121,7 @@ impl Default for Admission {
 }
 
 /// How devices reach an offload.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Endpoint {
     /// The node port, inside the class's range. Absent: the API server chooses once, and the port stays.

@@ -1,12 +1,12 @@
 //! The model of an offload.
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use kube_core::Rule;
 use kube_derive::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 /// The model.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[x_kube(crates(kube_core = "::kube_core"))]
 #[serde(rename_all = "camelCase")]
 pub struct Model {
     /// Name in protocol URLs. Absent: the offload's name.
@@ -37,6 +37,9 @@ pub struct Model {
     pub digest: Option<String>,
     /// Size of the model, for instance 8Mi; devices compare it with their own capacity, and a download may not exceed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::quantity::one")]
+    #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))")
+        .message("spec.model.size: use a quantity greater than zero, for instance 8Mi"))]
     pub size: Option<Quantity>,
     /// Words for the indices of the model's probabilities, for instance background and person.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -54,6 +57,7 @@ fn default_format() -> String {
 
 /// Where a model file comes from: exactly one member.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[x_kube(crates(kube_core = "::kube_core"))]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.image) != has(self.https)")
     .message("spec.model.source: set exactly one of image and https"))]
@@ -68,6 +72,7 @@ pub struct ModelSource {
 
 /// A folder of an OCI image.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[x_kube(crates(kube_core = "::kube_core"))]
 #[serde(rename_all = "camelCase")]
 pub struct ImageSource {
     /// The image, under one of the class's models.allowedImagePrefixes.
@@ -82,6 +87,7 @@ pub struct ImageSource {
 
 /// A file behind a URL.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[x_kube(crates(kube_core = "::kube_core"))]
 #[serde(rename_all = "camelCase")]
 pub struct HttpsSource {
     /// The file, on one of the class's models.allowedHosts.

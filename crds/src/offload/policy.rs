@@ -1,11 +1,10 @@
 //! What devices are told.
 
-use kube_derive::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What devices are told; published with the endpoints.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct OffloadPolicy {
     /// Whether devices may choose the place.
@@ -80,7 +79,7 @@ pub enum DataClass {
 }
 
 /// How devices choose between nodes.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Routing {
     /// A load report older than this counts as unknown, in milliseconds.

@@ -1,49 +1,53 @@
 //! What the operator observed.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube_core::ListMerge;
 use kube_derive::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What the operator observed; never what it planned.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[x_kube(crates(kube_core = "::kube_core"))]
+#[serde(rename_all = "camelCase")]
 pub struct InferenceOffloadStatus {
     /// Generation of the spec that this status speaks of.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// Pods that exist.
+    #[serde(default)]
     pub replicas: i32,
     /// Pods that serve.
+    #[serde(default)]
     pub ready_replicas: i32,
     /// Pods that serve, of those wished for, for instance 1/2.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub ready_summary: String,
     /// Labels of the pods, as text, for the scale subresource.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub selector: String,
     /// The class in use; the default class when the spec names none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_name: Option<String>,
     /// Accepted, ReplicasAvailable, ModelCached, RuntimeReady, EndpointReachable, Progressing and the summary Ready.
+    #[serde(default)]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
     /// The model.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelStatus>,
     /// Where devices dial: nodes that run a serving pod and whose address answered.
+    #[serde(default)]
     #[schemars(length(max = 256))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["node".into()]))]
     pub endpoints: Vec<EndpointStatus>,
     /// The node port; asked for again when the Service is made anew.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_port: Option<i32>,
 }
 
 /// The model as it is served.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ModelStatus {
     /// Name in protocol URLs.
@@ -72,7 +76,7 @@ pub enum ModelState {
 }
 
 /// An address that devices dial.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EndpointStatus {
     /// The node; also the id of the endpoint.

@@ -1,0 +1,10 @@
+//! The API as its users meet it: definitions that fit and explain themselves, rules that two judges agree on (the same
+//! table through a CEL interpreter and through a real API server), and the chart that carries them.
+
+mod apiserver;
+mod chart;
+mod client;
+mod manifest;
+mod objects;
+mod rules;
+mod tools;
