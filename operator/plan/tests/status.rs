@@ -557,6 +557,31 @@ fn a_rollout_is_stuck() {
 }
 
 #[test]
+fn the_model_failed_or_is_still_to_come() {
+    let state = |code: i32, message: &str| {
+        let mut seen = serving();
+        let last = json!({"terminated": {"exitCode": code, "reason": "Error", "message": message}});
+        seen.both(Some("edge-1"), stuck("containerStatuses", "runtime", json!({"waiting": {}}), last));
+        seen.status_at(NOW).model.unwrap().state
+    };
+    assert_eq!(state(1, "ModelLoadFailed: cut short"), ModelState::Failed);
+    assert_eq!(state(137, ""), ModelState::Pending);
+}
+
+#[test]
+fn more_endpoints_than_a_status_holds() {
+    let mut seen = serving();
+    for number in 0..300 {
+        let node = format!("edge-{number:03}");
+        seen.node(&node, "True");
+        seen.probe(&node, ProbeResult::Reached);
+    }
+    let endpoints = seen.status_at(NOW).endpoints;
+    assert_eq!(endpoints.len(), 256);
+    assert!(endpoints.is_sorted_by_key(|one| one.node.clone()));
+}
+
+#[test]
 fn suspended() {
     check(
         |seen| {

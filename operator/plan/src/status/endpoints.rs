@@ -9,6 +9,9 @@ use crate::{
     validate::service_port,
 };
 
+/// As many as the schema takes. Devices get all of them, from the table of nodes.
+const ENDPOINTS_MAX: usize = 256;
+
 /// Nodes whose address answered, by name.
 pub fn endpoints(view: &View<'_>) -> Vec<EndpointStatus> {
     let nodes = &view.observed.world.nodes;
@@ -21,6 +24,7 @@ pub fn endpoints(view: &View<'_>) -> Vec<EndpointStatus> {
         .collect();
     all.sort_by(|one, other| one.node.cmp(&other.node));
     all.dedup_by(|one, other| one.node == other.node);
+    all.truncate(ENDPOINTS_MAX);
     all
 }
 

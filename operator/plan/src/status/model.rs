@@ -7,8 +7,11 @@ use crds::{
     offload::{ModelState, ModelStatus},
 };
 
-use super::{trouble::Step, view::View};
-use crate::Inputs;
+use super::{
+    trouble::{Step, Trouble},
+    view::View,
+};
+use crate::{Inputs, Reason};
 
 /// Name, digests and how far the model of the spec is.
 pub fn model(inputs: &Inputs, view: &View<'_>) -> ModelStatus {
@@ -35,12 +38,17 @@ fn active_digest(view: &View<'_>) -> Option<String> {
 fn state(view: &View<'_>) -> ModelState {
     let serving = view.fleet.pods.iter().filter(|pod| pod.ready);
     let (new, old): (Vec<_>, Vec<_>) = serving.partition(|pod| pod.current);
-    let failed =
-        view.fleet.troubles().into_iter().any(|trouble| matches!(trouble.step, Step::Model | Step::Runtime));
+    let failed = view.fleet.troubles().into_iter().any(is_failure);
     match (new.is_empty(), old.is_empty()) {
         (false, true) => ModelState::Loaded,
         (false, false) => ModelState::Rolling,
         (true, _) if failed => ModelState::Failed,
         (true, _) => ModelState::Pending,
     }
+}
+
+/// A container that was ended from outside says nothing about the model.
+fn is_failure(trouble: &Trouble) -> bool {
+    let passes = matches!(trouble.reason, Reason::Unavailable | Reason::Pending);
+    matches!(trouble.step, Step::Model | Step::Runtime) && !passes
 }
