@@ -53,12 +53,11 @@ pub fn encode(found: &Found, request: &Request, outputs: &[Tensor]) -> Result<Re
         outputs: wanted.iter().map(|(tensor, form)| output(tensor, *form)).collect(),
     };
     let mut body = serde_json::to_vec(&json).map_err(|_| Failure::Internal("the answer has no JSON form"))?;
-    let json_length = body.len();
-    let binary = wanted.iter().filter(|(_, form)| *form == Form::Binary);
-    for (tensor, _) in binary.clone() {
+    let json_length = wanted.iter().any(|(_, form)| *form == Form::Binary).then_some(body.len());
+    for (tensor, _) in wanted.iter().filter(|(_, form)| *form == Form::Binary) {
         body.extend_from_slice(&tensor.data);
     }
-    Ok(response(body, json_length, binary.count() > 0))
+    Ok(response(body, json_length))
 }
 
 fn output(tensor: &Tensor, form: Form) -> OutputJson<'_> {
@@ -70,14 +69,14 @@ fn output(tensor: &Tensor, form: Form) -> OutputJson<'_> {
     OutputJson { name, datatype, shape: &tensor.shape, parameters, data }
 }
 
-fn response(body: Vec<u8>, json_length: usize, has_binary: bool) -> Response {
+/// A length of the JSON says that bytes follow it.
+fn response(body: Vec<u8>, json_length: Option<usize>) -> Response {
     let mut response = Response::new(Body::from(body));
     let headers = response.headers_mut();
-    if has_binary {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        headers.insert(HEADER_LENGTH, HeaderValue::from(json_length));
-    } else {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let content = if json_length.is_some() { "application/octet-stream" } else { "application/json" };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content));
+    if let Some(length) = json_length {
+        headers.insert(HEADER_LENGTH, HeaderValue::from(length));
     }
     response
 }
