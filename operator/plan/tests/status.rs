@@ -668,6 +668,18 @@ fn ready_speaks_of_this_generation() {
         ],
         &["0 of 2 replicas serve the spec of this generation"],
     );
+    // One of this generation beside them, on the node that answered, and it does not serve yet.
+    check(
+        |seen| {
+            new_model(seen);
+            let state = json!({"running": {"startedAt": at(NOW)}});
+            let next =
+                seen.pod("p-3", Some("edge-1"), stuck("containerStatuses", "runtime", state, json!({})));
+            seen.observed.world.pods.push(next);
+        },
+        &[("EndpointReachable", "True", Fine), ("ModelCached", "True", Fine), ("Ready", "False", Pending)],
+        &[],
+    );
     let mut seen = serving();
     new_model(&mut seen);
     assert_eq!(seen.status_at(NOW).model.unwrap().state, ModelState::Pending);
@@ -716,6 +728,10 @@ fn events_tell_transitions_once() {
     let down = seen.status_at(NOW);
     assert_eq!(told(&up, &down), [(true, "DigestMismatch".to_owned())]);
     assert_eq!(told(&down, &down), []);
+
+    let failed = json!({"terminated": {"exitCode": 1, "message": "ModelDownloadFailed: no route"}});
+    seen.both(Some("edge-1"), stuck("initContainerStatuses", "verify", failed, json!({})));
+    assert_eq!(told(&down, &seen.status_at(NOW)), [(true, "ModelDownloadFailed".to_owned())]);
     assert_eq!(told(&down, &up), [(false, "Ready".to_owned())]);
 
     seen.inputs.offload.spec.suspend = true;

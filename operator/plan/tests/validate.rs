@@ -234,6 +234,7 @@ fn a_model_host_is_named_exactly() {
         "https://models.site.example@evil.example/m.onnx",
         "https://evil.example/models.site.example/m.onnx",
         "https://evil.example\\models.site.example/m.onnx",
+        "https://models.site.example\\@evil.example/m.onnx",
         "http://models.site.example/m.onnx",
     ];
     for url in bad {

@@ -116,7 +116,7 @@ fn https_source(https: &HttpsSource, class: &OffloadClass) -> Result<Source, Vio
 /// Host and port of an https URL. The whole text up to the path must equal an allowed host, so user names fall out.
 pub fn authority(url: &str) -> Option<&str> {
     let rest = url.strip_prefix("https://")?;
-    rest.split(['/', '?', '#', '\\']).next()
+    rest.split(['/', '?', '#']).next()
 }
 
 fn kind(kind: SourceKind, member: &str, class: &OffloadClass) -> Result<(), Violation> {
