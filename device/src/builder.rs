@@ -1,0 +1,221 @@
+//! Describes a device, then starts it: reads what is on disk, warms the model up, asks the endpoints once.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use engine::{Tensor, TensorSpec, picture::Normalization};
+use tokio::sync::Semaphore;
+use wire::bundle::OffloadPolicy;
+
+use crate::bundle_file::{self, BundleFileError};
+use crate::core::estimate::Estimate;
+use crate::core::model::{Local, Model};
+use crate::core::outcome::Reason;
+use crate::core::profile::Profile;
+use crate::directory::Directory;
+use crate::http::{reply::micros, url::EdgeUrl};
+use crate::learner;
+use crate::random::Random;
+use crate::state::{Shared, State};
+use crate::{Device, LocalModel};
+
+/// Runs that measure the model's speed here before the first input; the first of them fills caches and does not count.
+const WARM_UP_RUNS: usize = 4;
+
+/// A device in the making.
+pub struct Builder {
+    model: String,
+    edges: Vec<EdgeUrl>,
+    models: Option<PathBuf>,
+    local: Option<Arc<dyn LocalModel>>,
+    policy_file: Option<PathBuf>,
+    labels: Option<Vec<String>>,
+    profile: Profile,
+    normalization: Normalization,
+}
+
+/// Why a device cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The model's name is none.
+    #[error("model name {0:?} must be 1 to 63 of a-z 0-9 - _ . and begin and end with a letter or digit")]
+    Name(String),
+    /// Neither an edge node nor a model on the device.
+    #[error("no edge URL and no model {0:?} on the device: give at least one of them")]
+    Nothing(String),
+    /// The policy file is there and cannot be used.
+    #[error(transparent)]
+    Policy(#[from] BundleFileError),
+    /// The model on the device cannot be used.
+    #[cfg(feature = "tract")]
+    #[error(transparent)]
+    Model(#[from] crate::OnnxError),
+}
+
+impl Builder {
+    pub(crate) fn new(model: &str) -> Self {
+        Self {
+            model: model.into(),
+            edges: Vec::new(),
+            models: None,
+            local: None,
+            policy_file: None,
+            labels: None,
+            profile: Profile::default(),
+            normalization: Normalization::default(),
+        }
+    }
+
+    /// Adds an edge node. One is enough: it tells the others.
+    #[must_use]
+    pub fn edge(mut self, url: EdgeUrl) -> Self {
+        self.edges.push(url);
+        self
+    }
+
+    /// The folder of models on the device, `DIR/<name>/<version>/model.onnx`. Without the file nothing runs here.
+    #[must_use]
+    pub fn models(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.models = Some(folder.into());
+        self
+    }
+
+    /// A model on the device that the caller brings; it wins over [`Builder::models`].
+    #[must_use]
+    pub fn local_model(mut self, model: Arc<dyn LocalModel>) -> Self {
+        self.local = Some(model);
+        self
+    }
+
+    /// The file that keeps the policy bundle for times without a network.
+    #[must_use]
+    pub fn policy_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.policy_file = Some(file.into());
+        self
+    }
+
+    /// Words for the indices of the probabilities; they win over the policy bundle's.
+    #[must_use]
+    pub fn labels(mut self, labels: Vec<String>) -> Self {
+        self.labels = Some(labels);
+        self
+    }
+
+    /// Power figures and capacity of the device.
+    #[must_use]
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// How a picture's channels become the model's elements. Default: -1 to 1.
+    #[must_use]
+    pub fn normalization(mut self, normalization: Normalization) -> Self {
+        self.normalization = normalization;
+        self
+    }
+
+    /// Starts the device. Waits for the model to load and at most about a second for the endpoints' first answers.
+    ///
+    /// # Errors
+    /// When a name, a file or the model cannot be used. Silent endpoints are no error.
+    pub async fn build(self) -> Result<Device, BuildError> {
+        if !wire::name::is_model(&self.model) {
+            return Err(BuildError::Name(self.model));
+        }
+        let (local, kept) = self.load().await?;
+        if local.is_none() && self.edges.is_empty() {
+            return Err(BuildError::Nothing(self.model));
+        }
+        let mut model = Model::new(OffloadPolicy::default(), self.profile, kept);
+        let mut directory = Directory::default();
+        for url in self.edges {
+            directory.add_given(url, &mut model);
+        }
+        let mut state = State {
+            model,
+            directory,
+            bundle: None,
+            saved: None,
+            labels_given: self.labels,
+            metadata: None,
+            last: None,
+            battery_percent: None,
+            random: Random::new(),
+        };
+        if let Some((bundle, age)) = self.policy_file.as_deref().map(bundle_file::load).transpose()?.flatten()
+        {
+            state.adopt(bundle, age, 0);
+        }
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            model_name: self.model,
+            local,
+            normalization: self.normalization,
+            policy_file: self.policy_file,
+            processor: Arc::new(Semaphore::new(1)),
+            epoch: Instant::now(),
+        });
+        learner::refresh(&shared).await;
+        tokio::spawn(learner::probe_for_ever(Arc::downgrade(&shared)));
+        tokio::spawn(learner::refresh_for_ever(Arc::downgrade(&shared)));
+        Ok(Device { shared })
+    }
+
+    async fn load(&self) -> Result<(Option<Arc<dyn LocalModel>>, Local), BuildError> {
+        let found = match (&self.local, &self.models) {
+            (Some(local), _) => Ok(Arc::clone(local)),
+            (None, Some(folder)) => from_folder(folder, &self.model, self.profile.model_bytes_max)?,
+            (None, None) => Err(Reason::NoLocalModel),
+        };
+        Ok(match found {
+            Err(reason) => (None, Local::Absent(reason)),
+            Ok(model) => {
+                let speed = measure(Arc::clone(&model)).await;
+                (Some(model), Local::Ready(speed))
+            }
+        })
+    }
+}
+
+/// The model, or why it does not run on this device.
+type Found = Result<Arc<dyn LocalModel>, Reason>;
+
+#[cfg(feature = "tract")]
+fn from_folder(folder: &Path, name: &str, bytes_max: u64) -> Result<Found, BuildError> {
+    let Some(file) = crate::onnx::find(folder, name) else { return Ok(Err(Reason::NoLocalModel)) };
+    let size = std::fs::metadata(&file).map_or(0, |metadata| metadata.len());
+    if bytes_max < size {
+        return Ok(Err(Reason::ModelTooLarge));
+    }
+    Ok(Ok(Arc::new(crate::OnnxModel::load(&file)?)))
+}
+
+#[cfg(not(feature = "tract"))]
+fn from_folder(_folder: &Path, _name: &str, _bytes_max: u64) -> Result<Found, BuildError> {
+    Ok(Err(Reason::NoLocalModel))
+}
+
+/// The time of one run here, measured with zeros; a guess when the model does not take them.
+async fn measure(model: Arc<dyn LocalModel>) -> Estimate {
+    let work = move || {
+        let mut estimate = Estimate::guess(100_000.0, 50_000.0);
+        let zeros: Vec<Tensor> = model.metadata().inputs.iter().map(zero).collect();
+        for run in 0..WARM_UP_RUNS {
+            let started = Instant::now();
+            if model.run(&zeros).is_ok() && run > 0 {
+                estimate.add(micros(started.elapsed()) as f32);
+            }
+        }
+        estimate
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or(Estimate::guess(100_000.0, 50_000.0))
+}
+
+fn zero(spec: &TensorSpec) -> Tensor {
+    let shape: Vec<usize> = spec.shape.iter().map(|extent| usize::try_from(*extent).unwrap_or(1)).collect();
+    let elements: usize = shape.iter().product();
+    let data = vec![0; elements * spec.datatype.size()].into();
+    Tensor { name: spec.name.clone(), datatype: spec.datatype, shape, data }
+}

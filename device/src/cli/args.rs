@@ -1,0 +1,142 @@
+//! The command line: words, checked for their form only.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use longshore_device::core::profile::Profile;
+use longshore_device::{Builder, Device, EdgeUrl, Normalization};
+
+/// Runs a model here or at a nearby edge node, whichever is right, and always answers by the deadline.
+///
+/// Exit codes: 0 every input answered, 1 an input had no answer or something else failed, 64 bad usage, 78 bad
+/// configuration (a model or policy file that cannot be used).
+#[derive(Parser)]
+#[command(version)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Answers for each input file, one JSON line each.
+    Infer(InferArgs),
+    /// Answers for the pictures of a folder, over and over, as a camera would.
+    Watch(WatchArgs),
+}
+
+/// What both commands need.
+#[derive(clap::Args)]
+pub(crate) struct DeviceArgs {
+    /// An edge node, http://HOST:PORT. Repeat it for more; one is enough, it tells the others.
+    #[arg(long = "edge", value_name = "URL")]
+    edges: Vec<EdgeUrl>,
+    /// Name of the model.
+    #[arg(long = "model", value_name = "NAME")]
+    model: String,
+    /// Folder of models on the device, DIR/NAME/VERSION/model.onnx. Without the file everything runs at the edge.
+    #[arg(long, value_name = "DIR")]
+    models: Option<PathBuf>,
+    /// File that keeps the policy for times without a network.
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Words for the model's probabilities, separated by commas. Default: those of the policy.
+    #[arg(long, value_name = "WORDS", value_delimiter = ',')]
+    labels: Option<Vec<String>>,
+    /// Time from an input to its answer, in milliseconds.
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    pub(crate) deadline_ms: u64,
+    /// Battery level, in percent. Default: mains power.
+    #[arg(long, value_name = "N", value_parser = percent)]
+    pub(crate) battery_percent: Option<f32>,
+    /// Largest model file that this device can hold, in bytes. Default: no bound.
+    #[arg(long, value_name = "N")]
+    capacity_bytes: Option<u64>,
+    /// Uplink assumed until the first upload was measured, in kbit/s.
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
+    uplink_kbps: u32,
+    /// How a picture's channels of 0 to 255 become the model's elements.
+    #[arg(long, value_enum, default_value_t = Channels::MinusOneToOne)]
+    channels: Channels,
+}
+
+/// `infer`.
+#[derive(clap::Args)]
+pub(crate) struct InferArgs {
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+    /// A JPEG or PNG picture. Repeat it for more.
+    #[arg(long = "input", value_name = "FILE", required = true)]
+    pub(crate) inputs: Vec<PathBuf>,
+}
+
+/// `watch`.
+#[derive(clap::Args)]
+pub(crate) struct WatchArgs {
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+    /// Folder of JPEG and PNG pictures, taken in the order of their names.
+    #[arg(long = "input", value_name = "DIR", alias = "frames-dir")]
+    pub(crate) folder: PathBuf,
+    /// From one picture to the next, in milliseconds.
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    pub(crate) period_ms: u64,
+    /// Stop after this time, in seconds. Default: at a signal.
+    #[arg(long, value_name = "N")]
+    pub(crate) duration_s: Option<u64>,
+    /// Stop after this many pictures. Default: at a signal.
+    #[arg(long, value_name = "N")]
+    pub(crate) frames: Option<u64>,
+    /// How fast the battery falls, in percent per minute.
+    #[arg(long, value_name = "N", default_value_t = 0.0, requires = "battery_percent")]
+    pub(crate) battery_drain_percent_per_minute: f32,
+    /// JSON lines in place of the table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Channels {
+    /// x / 127.5 - 1
+    MinusOneToOne,
+    /// x / 255
+    ZeroToOne,
+    /// x
+    Raw,
+}
+
+impl DeviceArgs {
+    pub(crate) fn builder(&self) -> Builder {
+        let profile = Profile {
+            uplink_kilobits_per_second: self.uplink_kbps as f32,
+            model_bytes_max: self.capacity_bytes.unwrap_or(u64::MAX),
+            ..Profile::default()
+        };
+        let normalization = match self.channels {
+            Channels::MinusOneToOne => Normalization::MinusOneToOne,
+            Channels::ZeroToOne => Normalization::ZeroToOne,
+            Channels::Raw => Normalization::None,
+        };
+        let mut builder = Device::builder(&self.model).profile(profile).normalization(normalization);
+        for edge in &self.edges {
+            builder = builder.edge(edge.clone());
+        }
+        if let Some(models) = &self.models {
+            builder = builder.models(models);
+        }
+        if let Some(policy) = &self.policy {
+            builder = builder.policy_file(policy);
+        }
+        if let Some(labels) = &self.labels {
+            builder = builder.labels(labels.clone());
+        }
+        builder
+    }
+}
+
+fn percent(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
+        _ => Err("must be 0 to 100".into()),
+    }
+}

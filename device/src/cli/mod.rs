@@ -1,0 +1,23 @@
+//! The commands.
+
+use std::process::ExitCode;
+
+pub(crate) mod args;
+mod battery;
+mod frames;
+mod infer;
+pub(crate) mod log;
+mod report;
+mod row;
+mod stop;
+mod tally;
+mod watch;
+
+use args::{Args, Command};
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Command::Infer(args) => infer::run(args).await,
+        Command::Watch(args) => watch::run(args).await,
+    }
+}

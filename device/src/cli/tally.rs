@@ -1,0 +1,79 @@
+//! Counts where answers came from.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use longshore_device::Answer;
+use longshore_device::core::outcome::Ending;
+use serde::Serialize;
+
+/// The counts of a loop.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Tally {
+    frames: u64,
+    /// Answered on the device.
+    here: u64,
+    /// The last answer repeated.
+    cached: u64,
+    /// Answered at the edge, by node.
+    there: BTreeMap<String, u64>,
+    late: u64,
+    failed: u64,
+    /// Frames without any answer.
+    lost: u64,
+}
+
+impl Tally {
+    /// A frame was taken.
+    pub(crate) fn taken(&mut self) {
+        self.frames += 1;
+        self.lost += 1;
+    }
+
+    /// Its answer came.
+    pub(crate) fn answered(&mut self, answer: &Answer) {
+        self.lost -= 1;
+        match (answer.ending, &answer.endpoint, answer.place) {
+            (Ending::Late, ..) => self.late += 1,
+            (Ending::Failed, ..) => self.failed += 1,
+            (Ending::Answered, _, Some("cache")) => self.cached += 1,
+            (Ending::Answered, Some(node), _) => *self.there.entry(node.clone()).or_default() += 1,
+            (Ending::Answered, None, _) => self.here += 1,
+        }
+    }
+
+    /// One line for a terminal.
+    pub(crate) fn line(&self) -> String {
+        let there: u64 = self.there.values().sum();
+        format!(
+            "{} frames: {} here, {there} there, {} late, {} failed",
+            self.frames, self.here, self.late, self.failed
+        )
+    }
+
+    /// The table at the end.
+    pub(crate) fn table(&self) -> String {
+        let mut rows = vec![("answered here (device)".to_owned(), self.here)];
+        rows.extend(self.there.iter().map(|(node, count)| (format!("answered there ({node})"), *count)));
+        if self.cached > 0 {
+            rows.push(("repeated the last answer".to_owned(), self.cached));
+        }
+        rows.extend([
+            ("late".to_owned(), self.late),
+            ("failed".to_owned(), self.failed),
+            ("lost".to_owned(), self.lost),
+        ]);
+        let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        let mut table = String::new();
+        for (name, count) in rows {
+            writeln!(table, "{name:<width$}  {count:>6}").expect("writing to a string cannot fail");
+        }
+        table
+    }
+
+    /// The same as one JSON line.
+    pub(crate) fn json(&self) -> String {
+        serde_json::json!({ "summary": self }).to_string()
+    }
+}

@@ -1,0 +1,112 @@
+//! `watch`: the pictures of a folder as a camera would deliver them, one line each, and a short table at the end.
+
+use std::io::{IsTerminal, Result, Write as _, stdout};
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use longshore_device::{Answer, Device};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::args::WatchArgs;
+use super::battery::Battery;
+use super::report::Report;
+use super::tally::Tally;
+use super::{frames, infer, row, stop};
+
+pub(crate) async fn run(args: WatchArgs) -> anyhow::Result<ExitCode> {
+    let pictures = frames::list(&args.folder)?;
+    let device = args.device.builder().build().await?;
+    let mut screen = Screen::open(&args)?;
+    let tally = camera(&args, &device, &pictures, &mut screen).await?;
+    screen.close(&tally)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Takes pictures at an even pace. Ends between two of them: one that was taken gets its answer.
+async fn camera(
+    args: &WatchArgs,
+    device: &Device,
+    pictures: &[PathBuf],
+    screen: &mut Screen,
+) -> Result<Tally> {
+    let battery = Battery {
+        start_percent: args.device.battery_percent,
+        drain_percent_per_minute: args.battery_drain_percent_per_minute,
+    };
+    let deadline = Duration::from_millis(args.device.deadline_ms);
+    let mut tally = Tally::default();
+    let mut over = pin!(stop::when(args.duration_s));
+    let started = Instant::now();
+    let mut shutter = interval(Duration::from_millis(args.period_ms));
+    // A slow answer must not be followed by a burst.
+    shutter.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let wanted = usize::try_from(args.frames.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+    for picture in pictures.iter().cycle().take(wanted) {
+        tokio::select! {
+            biased;
+            ended = &mut over => {
+                ended?;
+                break;
+            }
+            _ = shutter.tick() => {}
+        }
+        let at = started.elapsed();
+        let percent = battery.percent(at);
+        device.set_battery_percent(percent);
+        tally.taken();
+        let answer = infer::answer(device, picture, deadline).await;
+        tally.answered(&answer);
+        screen.show(at, picture, &answer, percent, &tally)?;
+    }
+    Ok(tally)
+}
+
+enum Screen {
+    /// Rows under a heading, and a last line that changes.
+    Terminal,
+    Lines,
+    Json,
+}
+
+impl Screen {
+    fn open(args: &WatchArgs) -> Result<Self> {
+        match (args.json, stdout().is_terminal()) {
+            (true, _) => Ok(Self::Json),
+            (false, false) => Ok(Self::Lines),
+            (false, true) => {
+                writeln!(stdout(), "{}", row::heading())?;
+                Ok(Self::Terminal)
+            }
+        }
+    }
+
+    fn show(
+        &mut self,
+        at: Duration,
+        picture: &Path,
+        answer: &Answer,
+        percent: Option<f32>,
+        tally: &Tally,
+    ) -> Result<()> {
+        let name = picture.file_name().unwrap_or_default().to_string_lossy();
+        let row = || row::row(at, &name, answer, percent);
+        match self {
+            Self::Json => writeln!(stdout(), "{}", Report::new(&name, answer, percent).line()),
+            Self::Lines => writeln!(stdout(), "{}", row()),
+            Self::Terminal => {
+                write!(stdout(), "\r\x1b[2K{}\n{}", row(), tally.line())?;
+                stdout().flush()
+            }
+        }
+    }
+
+    fn close(&mut self, tally: &Tally) -> Result<()> {
+        match self {
+            Self::Json => writeln!(stdout(), "{}", tally.json()),
+            Self::Lines => write!(stdout(), "\n{}", tally.table()),
+            Self::Terminal => write!(stdout(), "\r\x1b[2K\n{}", tally.table()),
+        }
+    }
+}

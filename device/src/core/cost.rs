@@ -1,0 +1,47 @@
+//! Which of two places is cheaper in energy and latency.
+
+use super::decide::Inputs;
+use super::estimate::Forecast;
+use super::profile::Profile;
+
+/// Weight of energy against latency on a full battery; it rises to 1 at the policy's threshold.
+const ENERGY_WEIGHT_FULL: f32 = 0.25;
+
+/// What each place costs: 0 is free, 1 is the dearer place's energy or the whole deadline.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Costs {
+    /// On the device.
+    pub local: f32,
+    /// At the edge.
+    pub edge: f32,
+}
+
+/// `w * E/E_ref + (1 - w) * T/deadline` for both places.
+#[must_use]
+pub fn of(inputs: &Inputs, local: Forecast, edge: Forecast) -> Costs {
+    let weight = energy_weight(inputs.battery_percent, inputs.policy.battery_low_percent);
+    let local_nanojoules = local.mean_us * inputs.profile.compute_milliwatts;
+    let edge_nanojoules = edge_energy(&inputs.profile, edge);
+    let reference = local_nanojoules.max(edge_nanojoules).max(1.0);
+    let deadline_us = (inputs.left_us as f32).max(1.0);
+    let cost = |nanojoules: f32, time_us: f32| {
+        weight * nanojoules / reference + (1.0 - weight) * time_us / deadline_us
+    };
+    Costs { local: cost(local_nanojoules, local.mean_us), edge: cost(edge_nanojoules, edge.mean_us) }
+}
+
+/// Milliwatts times microseconds are nanojoules.
+fn edge_energy(profile: &Profile, edge: Forecast) -> f32 {
+    let waiting_us = (edge.mean_us - edge.transmit_us).max(0.0);
+    profile.radio_wake_microjoules * 1_000.0
+        + profile.transmit_milliwatts * edge.transmit_us
+        + profile.idle_milliwatts * waiting_us
+}
+
+/// A device on mains power judges by latency alone.
+fn energy_weight(battery_percent: Option<f32>, low_percent: u8) -> f32 {
+    let Some(battery) = battery_percent else { return 0.0 };
+    let low = f32::from(low_percent.min(99));
+    let drained = ((100.0 - battery) / (100.0 - low)).clamp(0.0, 1.0);
+    ENERGY_WEIGHT_FULL + (1.0 - ENERGY_WEIGHT_FULL) * drained
+}

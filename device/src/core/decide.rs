@@ -1,0 +1,180 @@
+//! Here or there: an ordered list of small questions, the first answer wins.
+
+use wire::bundle::{Fallback, Mode, OffloadPolicy};
+
+use super::cost;
+use super::estimate::Forecast;
+use super::event::Start;
+use super::model::Model;
+use super::outcome::Reason;
+use super::profile::Profile;
+
+/// What a decision is made from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inputs {
+    /// The owner's wishes.
+    pub policy: OffloadPolicy,
+    /// Power figures of the device.
+    pub profile: Profile,
+    /// Time left until the deadline, in microseconds.
+    pub left_us: u64,
+    /// Battery level; `None` on mains power.
+    pub battery_percent: Option<f32>,
+    /// Why the input must not leave the device, if it must not.
+    pub kept_here: Option<Reason>,
+    /// The model on the device, or why it cannot run there.
+    pub local: Result<Forecast, Reason>,
+    /// The best endpoint, or why there is none.
+    pub edge: Result<Forecast, Reason>,
+    /// Whether work stands at the edge.
+    pub at_edge: bool,
+    /// Whether it has stood there for the policy's dwell time.
+    pub dwelt: bool,
+}
+
+impl Inputs {
+    /// The inputs of one request, from what is known at `now_us`.
+    #[must_use]
+    pub fn gather(model: &Model, now_us: u64, start: &Start, edge: Result<Forecast, Reason>) -> Self {
+        let dwell_us = u64::from(model.policy.min_dwell_seconds) * 1_000_000;
+        Self {
+            policy: model.policy.clone(),
+            profile: model.profile,
+            left_us: start.deadline_us.saturating_sub(now_us),
+            battery_percent: start.battery_percent,
+            kept_here: model.kept_here(now_us),
+            local: model.here(),
+            edge,
+            at_edge: model.standing.at_edge,
+            dwelt: model.standing.since_us.is_none_or(|since_us| since_us + dwell_us <= now_us),
+        }
+    }
+}
+
+/// Where a request goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// The model on the device.
+    Local,
+    /// The best endpoint.
+    Edge,
+    /// The last result again.
+    Cached,
+    /// Nowhere.
+    Nothing,
+}
+
+/// A choice and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Where.
+    pub choice: Choice,
+    /// Why.
+    pub reason: Reason,
+}
+
+type Question = fn(&Inputs) -> Option<Decision>;
+
+/// The first answer wins.
+const QUESTIONS: &[Question] = &[
+    must_it_stay_here,
+    is_there_no_edge,
+    is_there_no_local_model,
+    must_it_go_to_the_edge,
+    should_the_battery_rest,
+    does_only_one_place_meet_the_deadline,
+];
+
+/// Decides where a request goes first.
+#[must_use]
+pub fn decide(inputs: &Inputs) -> Decision {
+    QUESTIONS.iter().find_map(|question| question(inputs)).unwrap_or_else(|| cheaper_place(inputs))
+}
+
+fn must_it_stay_here(inputs: &Inputs) -> Option<Decision> {
+    let reason = inputs.kept_here?;
+    Some(if inputs.local.is_ok() { local(reason) } else { without_a_place(inputs, reason) })
+}
+
+fn is_there_no_edge(inputs: &Inputs) -> Option<Decision> {
+    let reason = inputs.edge.err()?;
+    Some(if inputs.local.is_ok() { local(reason) } else { without_a_place(inputs, reason) })
+}
+
+fn is_there_no_local_model(inputs: &Inputs) -> Option<Decision> {
+    let reason = inputs.local.err()?;
+    Some(if edge_meets(inputs) { edge(reason) } else { fallback(inputs) })
+}
+
+fn must_it_go_to_the_edge(inputs: &Inputs) -> Option<Decision> {
+    (inputs.policy.mode == Mode::OffloadOnly)
+        .then(|| if edge_meets(inputs) { edge(Reason::ModeOffloadOnly) } else { fallback(inputs) })
+}
+
+fn should_the_battery_rest(inputs: &Inputs) -> Option<Decision> {
+    let low = f32::from(inputs.policy.battery_low_percent);
+    let is_low = inputs.battery_percent.is_some_and(|battery| battery < low);
+    (is_low && edge_meets(inputs)).then(|| edge(Reason::BatteryLow))
+}
+
+fn does_only_one_place_meet_the_deadline(inputs: &Inputs) -> Option<Decision> {
+    match (local_meets(inputs), edge_meets(inputs)) {
+        (true, true) => None,
+        (true, false) => Some(local(Reason::EdgeTooSlow)),
+        (false, true) => Some(edge(Reason::LocalTooSlow)),
+        (false, false) => Some(fallback(inputs)),
+    }
+}
+
+/// The cheaper place, but work moves only for a gain above the margin and after the dwell time.
+fn cheaper_place(inputs: &Inputs) -> Decision {
+    let (Ok(here), Ok(there)) = (inputs.local, inputs.edge) else { return fallback(inputs) };
+    let costs = cost::of(inputs, here, there);
+    let edge_is_cheaper = costs.edge < costs.local;
+    if edge_is_cheaper == inputs.at_edge {
+        return if edge_is_cheaper { edge(Reason::EdgeCheaper) } else { local(Reason::LocalCheaper) };
+    }
+    let (stay, go) = if inputs.at_edge { (costs.edge, costs.local) } else { (costs.local, costs.edge) };
+    let margin = f32::from(inputs.policy.latency_margin_percent) / 100.0;
+    let moves = go <= stay * (1.0 - margin);
+    match (moves, inputs.dwelt) {
+        (true, true) if edge_is_cheaper => edge(Reason::EdgeCheaper),
+        (true, true) => local(Reason::LocalCheaper),
+        (true, false) => staying(inputs, Reason::Dwell),
+        (false, _) => staying(inputs, Reason::WithinMargin),
+    }
+}
+
+/// The policy's fallback. A place that is probably too slow is better than none, unless the owner says `Fail`.
+fn fallback(inputs: &Inputs) -> Decision {
+    match (inputs.policy.fallback, inputs.local.is_ok()) {
+        (Fallback::Local, true) => local(Reason::Fallback),
+        (Fallback::Local, false) => edge(Reason::Fallback),
+        (Fallback::CachedResult | Fallback::Fail, _) => without_a_place(inputs, Reason::Fallback),
+    }
+}
+
+fn without_a_place(inputs: &Inputs, reason: Reason) -> Decision {
+    let cached = inputs.policy.fallback == Fallback::CachedResult;
+    Decision { choice: if cached { Choice::Cached } else { Choice::Nothing }, reason }
+}
+
+fn local_meets(inputs: &Inputs) -> bool {
+    inputs.local.is_ok_and(|forecast| forecast.meets(inputs.left_us))
+}
+
+fn edge_meets(inputs: &Inputs) -> bool {
+    inputs.edge.is_ok_and(|forecast| forecast.meets(inputs.left_us))
+}
+
+fn staying(inputs: &Inputs, reason: Reason) -> Decision {
+    if inputs.at_edge { edge(reason) } else { local(reason) }
+}
+
+const fn local(reason: Reason) -> Decision {
+    Decision { choice: Choice::Local, reason }
+}
+
+const fn edge(reason: Reason) -> Decision {
+    Decision { choice: Choice::Edge, reason }
+}

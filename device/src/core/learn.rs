@@ -1,0 +1,57 @@
+//! What the end of a request at an endpoint teaches about that endpoint.
+
+use wire::Outcome;
+
+use super::endpoint::{EndpointId, Exchange, LoadSeen};
+use super::model::Model;
+
+/// Shortest and longest rest of an endpoint that asked for one, in microseconds.
+const REST_US: (u64, u64) = (500_000, 10_000_000);
+
+/// An endpoint answered or refused.
+pub(super) fn from_answer(
+    model: &mut Model,
+    now_us: u64,
+    random: u32,
+    id: EndpointId,
+    outcome: Outcome,
+    exchange: Exchange,
+    load: Option<LoadSeen>,
+) {
+    let Some(endpoint) = model.endpoint_mut(id) else { return };
+    if let Some(load) = load {
+        endpoint.told(now_us, load);
+    }
+    match outcome {
+        Outcome::Served => {
+            endpoint.measured(exchange);
+            endpoint.breaker.succeeded();
+        }
+        // It serves, only not this request.
+        Outcome::Rejected | Outcome::TooLate | Outcome::QueueFull | Outcome::Expired => {
+            endpoint.breaker.succeeded();
+        }
+        Outcome::PayloadTooLarge => endpoint.breaker.succeeded(),
+        Outcome::QuotaExceeded => {
+            let wait_us = load.map_or(0, |load| load.wait_us as u64).clamp(REST_US.0, REST_US.1);
+            // Up to a quarter more, so that refused devices do not return in step.
+            let jitter_us = wait_us / 4 * u64::from(random >> 16) / 0x1_0000;
+            endpoint.breaker.rest(now_us + wait_us + jitter_us);
+        }
+        Outcome::Draining => endpoint.breaker.open(now_us, random),
+        Outcome::ModelNotReady
+        | Outcome::Malformed
+        | Outcome::Unauthenticated
+        | Outcome::Forbidden
+        | Outcome::NotFound
+        | Outcome::UpstreamFailed
+        | Outcome::ClientLeft => endpoint.breaker.failed(now_us, random),
+    }
+}
+
+/// The connection to an endpoint failed, or it was silent.
+pub(super) fn from_failure(model: &mut Model, now_us: u64, random: u32, id: EndpointId) {
+    if let Some(endpoint) = model.endpoint_mut(id) {
+        endpoint.breaker.failed(now_us, random);
+    }
+}

@@ -1,0 +1,27 @@
+//! The decision, sans I/O: events and the time enter, effects leave. It never waits, reads a clock, draws a random
+//! number or allocates; whoever drives it passes `now_us` (monotonic, any origin) and 32 random bits with each event.
+//!
+//! In reading order: [`profile`] what the device costs and holds, [`estimate`] what was measured, [`breaker`] and
+//! [`endpoint`] what is known of one endpoint, [`model`] all that is kept for one model, [`decide`] here or there,
+//! [`cost`] which is cheaper, [`route`] which endpoint, [`event`] and [`request`] the life of one request,
+//! [`outcome`] how it ends.
+
+pub mod breaker;
+pub mod cost;
+pub mod decide;
+pub mod endpoint;
+pub mod estimate;
+pub mod event;
+mod learn;
+pub mod model;
+pub mod outcome;
+pub mod profile;
+pub mod request;
+pub mod route;
+
+#[cfg(test)]
+mod decide_tests;
+#[cfg(test)]
+mod request_tests;
+#[cfg(test)]
+mod world;

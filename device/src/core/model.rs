@@ -1,0 +1,165 @@
+//! All that is kept for one model: policy, the device's own speed, the table of endpoints, where work stands.
+
+use wire::bundle::{DataClass, Fallback, Mode, OffloadPolicy};
+
+use super::endpoint::{Endpoint, EndpointId, LoadSeen};
+use super::estimate::{Estimate, Forecast};
+use super::outcome::Reason;
+use super::profile::Profile;
+
+/// Endpoints kept at most; a larger fleet is cut to these, so that the state stays under 2 KiB.
+pub const ENDPOINTS_MAX: usize = 16;
+
+/// An endpoint that nothing was heard of for this long is asked for its load, in microseconds.
+const QUIET_US: u64 = 10_000_000;
+
+/// The model on the device, or why it cannot run there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Local {
+    /// It runs here, in this time (microseconds).
+    Ready(Estimate),
+    /// It does not run here.
+    Absent(Reason),
+}
+
+/// Where requests went last, and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether that is the edge.
+    pub at_edge: bool,
+    /// When work moved there, in microseconds; `None` before the first decision.
+    pub since_us: Option<u64>,
+}
+
+/// State of one model on one device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// The owner's wishes.
+    pub policy: OffloadPolicy,
+    /// Power and capacity of the device.
+    pub profile: Profile,
+    /// The model here.
+    pub local: Local,
+    /// When the policy bundle stops being valid; `None` while there is none.
+    pub bundle_expires_us: Option<u64>,
+    /// Longest request body that endpoints take, in bytes.
+    pub payload_bytes_max: u64,
+    /// Time in the model server that the bundle tells, in microseconds; 0 when unknown.
+    pub service_told_us: f32,
+    /// Where work stands.
+    pub standing: Standing,
+    endpoints: [Option<Endpoint>; ENDPOINTS_MAX],
+}
+
+impl Model {
+    /// A model of which nothing is measured yet.
+    #[must_use]
+    pub fn new(policy: OffloadPolicy, profile: Profile, local: Local) -> Self {
+        Self {
+            policy,
+            profile,
+            local,
+            bundle_expires_us: None,
+            payload_bytes_max: u64::MAX,
+            service_told_us: 0.0,
+            standing: Standing { at_edge: false, since_us: None },
+            endpoints: [None; ENDPOINTS_MAX],
+        }
+    }
+
+    /// Gives a new endpoint a place in the table; `None` when it is full.
+    pub fn add_endpoint(&mut self) -> Option<EndpointId> {
+        let free = self.endpoints.iter().position(Option::is_none)?;
+        self.endpoints[free] = Some(Endpoint::unknown(self.profile.kibibyte_us()));
+        Some(EndpointId(u8::try_from(free).expect("the table has fewer than 256 places")))
+    }
+
+    /// Forgets an endpoint. Requests still out there end as they end.
+    pub fn remove_endpoint(&mut self, id: EndpointId) {
+        if let Some(place) = self.endpoints.get_mut(usize::from(id.0)) {
+            *place = None;
+        }
+    }
+
+    /// One endpoint, as long as it is known.
+    #[must_use]
+    pub fn endpoint(&self, id: EndpointId) -> Option<&Endpoint> {
+        self.endpoints.get(usize::from(id.0))?.as_ref()
+    }
+
+    /// One endpoint, to learn about it.
+    pub fn endpoint_mut(&mut self, id: EndpointId) -> Option<&mut Endpoint> {
+        self.endpoints.get_mut(usize::from(id.0))?.as_mut()
+    }
+
+    /// The known endpoints.
+    pub fn endpoints(&self) -> impl Iterator<Item = (EndpointId, &Endpoint)> {
+        (0u8..).zip(&self.endpoints).filter_map(|(index, place)| Some((EndpointId(index), place.as_ref()?)))
+    }
+
+    /// What a run here would take, or why there may be none.
+    pub fn here(&self) -> Result<Forecast, Reason> {
+        match self.local {
+            Local::Absent(reason) => Err(reason),
+            Local::Ready(_)
+                if self.policy.mode == Mode::OffloadOnly && self.policy.fallback != Fallback::Local =>
+            {
+                Err(Reason::ModeOffloadOnly)
+            }
+            Local::Ready(estimate) => Ok(Forecast::local(estimate)),
+        }
+    }
+
+    /// Whether the policy bundle is too old to act on.
+    #[must_use]
+    pub fn bundle_is_expired(&self, now_us: u64) -> bool {
+        self.bundle_expires_us.is_some_and(|at_us| at_us <= now_us)
+    }
+
+    /// Why the input must not leave the device, if it must not.
+    #[must_use]
+    pub fn kept_here(&self, now_us: u64) -> Option<Reason> {
+        match (self.policy.mode, self.policy.data_class) {
+            (_, DataClass::Restricted) => Some(Reason::DataRestricted),
+            (Mode::LocalOnly, _) => Some(Reason::ModeLocalOnly),
+            _ if self.bundle_is_expired(now_us) => Some(Reason::BundleExpired),
+            _ => None,
+        }
+    }
+
+    /// Notes where the latest request went.
+    pub(super) fn stand(&mut self, now_us: u64, at_edge: bool) {
+        if self.standing.at_edge != at_edge || self.standing.since_us.is_none() {
+            self.standing = Standing { at_edge, since_us: Some(now_us) };
+        }
+    }
+
+    /// An endpoint that should be probed, and notes that it is.
+    pub fn next_probe(&mut self, now_us: u64) -> Option<EndpointId> {
+        let due = self.endpoints().find(|(_, endpoint)| endpoint.probe_is_due(now_us, QUIET_US))?.0;
+        let endpoint = self.endpoint_mut(due)?;
+        endpoint.asked(now_us);
+        if !endpoint.breaker.is_closed() {
+            // One probe at a time: the next is due when this one has long ended.
+            endpoint.breaker.rest(now_us + QUIET_US);
+        }
+        Some(due)
+    }
+
+    /// The end of a probe: its round trip and the load it found, or nothing.
+    pub fn probed(&mut self, now_us: u64, random: u32, id: EndpointId, found: Option<(u64, LoadSeen)>) {
+        let Some(endpoint) = self.endpoint_mut(id) else { return };
+        match found {
+            Some((round_trip_us, load)) => {
+                endpoint.round_trip(round_trip_us);
+                endpoint.told(now_us, load);
+                if load.draining {
+                    endpoint.breaker.open(now_us, random);
+                } else {
+                    endpoint.breaker.succeeded();
+                }
+            }
+            None => endpoint.breaker.failed(now_us, random),
+        }
+    }
+}

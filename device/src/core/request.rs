@@ -1,0 +1,322 @@
+//! The life of one request: events enter, effects leave, and whatever happens there is exactly one
+//! [`Effect::Answer`], at the deadline at the latest.
+//!
+//! The driver performs effects in order, keeps one timer (the latest [`Effect::SetTimer`] counts) and may drop the
+//! request after the answer.
+
+use wire::{Advice, Outcome};
+
+use super::decide::{self, Choice, Decision, Inputs};
+use super::endpoint::EndpointId;
+use super::event::{Effect, Effects, Event, Start};
+use super::learn;
+use super::model::{Local, Model};
+use super::outcome::{Ending, Place, Reason, Verdict};
+use super::route::{self, Route, Tried};
+
+/// Kept free between the end of a late local run and the deadline, in microseconds: handing the result over takes
+/// time too, more so on a throttled processor.
+const SLACK_US: u64 = 4_000;
+
+/// An endpoint is silent after this many times the 95th percentile of its expected time ...
+const PATIENCE_FACTOR: f32 = 2.0;
+
+/// ... and this much, in microseconds.
+const PATIENCE_EXTRA_US: u64 = 10_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LocalRun {
+    Idle,
+    Running {
+        since_us: u64,
+    },
+    /// Its answer is kept in reserve while the edge is asked for a better one.
+    Done,
+    Impossible,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sent {
+    endpoint: EndpointId,
+    /// When it counts as silent; `None` once that was acted upon.
+    patience_us: Option<u64>,
+}
+
+/// One request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    start: Start,
+    local: LocalRun,
+    remote: Option<Sent>,
+    tried: Tried,
+    local_reason: Reason,
+    edge_reason: Reason,
+    is_over: bool,
+}
+
+/// One event in the making: what every step needs.
+struct Step<'a> {
+    now_us: u64,
+    random: u32,
+    model: &'a mut Model,
+    effects: Effects,
+}
+
+impl Request {
+    /// Decides and starts.
+    pub fn start(now_us: u64, random: u32, start: Start, model: &mut Model) -> (Self, Effects) {
+        let route = route::first(model, now_us, random, &start);
+        let inputs = Inputs::gather(model, now_us, &start, route.map(|route| route.forecast));
+        let Decision { choice, reason } = decide::decide(&inputs);
+        let mut request = Self {
+            start,
+            local: if inputs.local.is_ok() { LocalRun::Idle } else { LocalRun::Impossible },
+            remote: None,
+            tried: Tried::default(),
+            local_reason: reason,
+            edge_reason: reason,
+            is_over: false,
+        };
+        let mut step = Step { now_us, random, model, effects: Effects::default() };
+        match (choice, route) {
+            (Choice::Edge, Ok(route)) => {
+                step.model.stand(now_us, true);
+                request.send(&mut step, route);
+            }
+            (Choice::Local | Choice::Edge, _) => {
+                step.model.stand(now_us, false);
+                request.run_local(&mut step, reason);
+            }
+            (Choice::Cached, _) => request.end(&mut step, Ending::Answered, Some(Place::Cache), reason),
+            (Choice::Nothing, _) => request.end(&mut step, Ending::Failed, None, reason),
+        }
+        request.set_timer(&mut step);
+        let effects = step.effects;
+        (request, effects)
+    }
+
+    /// Takes one event in. After the answer every event is ignored.
+    pub fn handle(&mut self, now_us: u64, random: u32, event: Event, model: &mut Model) -> Effects {
+        let mut step = Step { now_us, random, model, effects: Effects::default() };
+        if self.is_over {
+            return step.effects;
+        }
+        match event {
+            Event::LocalDone { confidence } => self.local_done(&mut step, confidence),
+            Event::LocalFailed => self.local_failed(&mut step),
+            Event::RemoteAnswered { endpoint, outcome, exchange, load } => {
+                learn::from_answer(step.model, now_us, random, endpoint, outcome, exchange, load);
+                if self.take_back(&mut step, endpoint) {
+                    self.remote_answered(&mut step, endpoint, outcome);
+                }
+            }
+            Event::RemoteFailed { endpoint } => {
+                if self.take_back(&mut step, endpoint) {
+                    learn::from_failure(step.model, now_us, random, endpoint);
+                    self.elsewhere(&mut step, Reason::EdgeFailed);
+                }
+            }
+            Event::Timer => {}
+        }
+        if !self.is_over {
+            self.look_at_the_clock(&mut step);
+        }
+        self.set_timer(&mut step);
+        step.effects
+    }
+
+    /// The caller left without waiting for the answer.
+    pub fn abandon(&mut self, model: &mut Model) {
+        self.is_over = true;
+        if let Some(endpoint) = self.remote.take().and_then(|sent| model.endpoint_mut(sent.endpoint)) {
+            endpoint.returned();
+        }
+    }
+
+    fn local_done(&mut self, step: &mut Step, confidence: Option<f32>) {
+        if let (LocalRun::Running { since_us }, Local::Ready(estimate)) = (self.local, &mut step.model.local)
+        {
+            estimate.add(step.now_us.saturating_sub(since_us) as f32);
+        }
+        self.local = LocalRun::Done;
+        let doubtful = confidence.is_some_and(|confidence| {
+            confidence * 100.0 < f32::from(step.model.policy.escalate_below_confidence_percent)
+        });
+        let escalates = doubtful && self.remote.is_none() && step.model.kept_here(step.now_us).is_none();
+        match self.next_route(step).filter(|_| escalates) {
+            Some(route) => {
+                self.edge_reason = Reason::LowConfidence;
+                self.send(step, route);
+            }
+            None => self.end(step, Ending::Answered, Some(Place::Device), self.local_reason),
+        }
+    }
+
+    fn local_failed(&mut self, step: &mut Step) {
+        self.local = LocalRun::Impossible;
+        if self.remote.is_some() {
+            return;
+        }
+        let allowed = step.model.kept_here(step.now_us).is_none();
+        match self.next_route(step).filter(|_| allowed) {
+            Some(route) => {
+                self.edge_reason = Reason::LocalFailed;
+                self.send(step, route);
+            }
+            None => self.end(step, Ending::Failed, None, Reason::LocalFailed),
+        }
+    }
+
+    fn remote_answered(&mut self, step: &mut Step, endpoint: EndpointId, outcome: Outcome) {
+        match outcome.row().advice {
+            _ if outcome == Outcome::Served => {
+                self.end(step, Ending::Answered, Some(Place::Edge(endpoint)), self.edge_reason);
+            }
+            Advice::Elsewhere => self.elsewhere(step, Reason::Refused(outcome)),
+            // The device cannot: another endpoint still may.
+            Advice::Local if self.local == LocalRun::Impossible => {
+                self.elsewhere(step, Reason::Refused(outcome));
+            }
+            Advice::Local | Advice::Later | Advice::None => self.here(step, Reason::Refused(outcome)),
+        }
+    }
+
+    /// Another endpoint while time remains, else the device.
+    fn elsewhere(&mut self, step: &mut Step, reason: Reason) {
+        match self.next_route(step) {
+            Some(route) => self.send(step, route),
+            None => self.here(step, reason),
+        }
+    }
+
+    /// The device, if it can; its answer in reserve, if there is one.
+    fn here(&mut self, step: &mut Step, reason: Reason) {
+        match self.local {
+            LocalRun::Done => self.end(step, Ending::Answered, Some(Place::Device), self.local_reason),
+            LocalRun::Idle => self.run_local(step, reason),
+            LocalRun::Running { .. } => {}
+            LocalRun::Impossible => self.end(step, Ending::Failed, None, reason),
+        }
+    }
+
+    fn look_at_the_clock(&mut self, step: &mut Step) {
+        if self.is_due(step.now_us) {
+            return self.close(step);
+        }
+        if let Some(sent) = self.remote
+            && sent.patience_us.is_some_and(|at_us| at_us <= step.now_us)
+        {
+            self.remote = Some(Sent { patience_us: None, ..sent });
+            if let Some(route) = self.next_route(step) {
+                self.give_up(step, sent.endpoint);
+                self.send(step, route);
+            }
+        }
+        if self.hedge_at_us(step).is_some_and(|at_us| at_us <= step.now_us) {
+            self.run_local(step, Reason::EdgeSilent);
+        }
+    }
+
+    /// Answers at the deadline with what there is.
+    fn close(&mut self, step: &mut Step) {
+        match (self.local, self.remote) {
+            (LocalRun::Done, _) => self.end(step, Ending::Answered, Some(Place::Device), self.local_reason),
+            (_, Some(_)) => self.end(step, Ending::Late, None, Reason::EdgeSilent),
+            (_, None) => self.end(step, Ending::Late, None, Reason::LocalTooSlow),
+        }
+    }
+
+    /// An answer in reserve is handed over a little before the deadline, so that it is in time.
+    fn is_due(&self, now_us: u64) -> bool {
+        let slack_us = if self.local == LocalRun::Done { SLACK_US } else { 0 };
+        self.start.deadline_us <= now_us + slack_us
+    }
+
+    /// When the model on the device must start to answer in time for a silent edge; `None` when it would be in vain.
+    fn hedge_at_us(&self, step: &Step) -> Option<u64> {
+        let forecast = step.model.here().ok()?;
+        let in_vain = self.start.deadline_us < step.now_us + forecast.mean_us as u64;
+        if self.local != LocalRun::Idle || self.remote.is_none() || in_vain {
+            return None;
+        }
+        let needed_us = forecast.p95_us() as u64 + SLACK_US;
+        Some(self.start.deadline_us.saturating_sub(needed_us))
+    }
+
+    fn next_route(&self, step: &Step) -> Option<Route> {
+        if step.model.payload_bytes_max < u64::from(self.start.bytes) {
+            return None;
+        }
+        let left_us = self.start.deadline_us.saturating_sub(step.now_us);
+        let route = route::pick(step.model, step.now_us, self.start.bytes, self.tried, step.random).ok()?;
+        // With no answer in sight otherwise, an unlikely one is worth the try.
+        let desperate = self.local == LocalRun::Impossible && 0 < left_us;
+        (route.forecast.meets(left_us) || desperate).then_some(route)
+    }
+
+    fn send(&mut self, step: &mut Step, route: Route) {
+        let Route { endpoint, forecast } = route;
+        let patience_us = (forecast.p95_us() * PATIENCE_FACTOR) as u64 + PATIENCE_EXTRA_US;
+        self.tried.add(endpoint);
+        self.remote = Some(Sent { endpoint, patience_us: Some(step.now_us + patience_us) });
+        if let Some(known) = step.model.endpoint_mut(endpoint) {
+            known.sent();
+        }
+        step.effects.push(Effect::Send { endpoint, deadline_us: self.start.deadline_us });
+    }
+
+    fn run_local(&mut self, step: &mut Step, reason: Reason) {
+        self.local = LocalRun::Running { since_us: step.now_us };
+        self.local_reason = reason;
+        step.effects.push(Effect::RunLocal);
+    }
+
+    /// Counts a request to `endpoint` as over; false when it is not the one that is out.
+    fn take_back(&mut self, step: &mut Step, endpoint: EndpointId) -> bool {
+        let is_out = self.remote.is_some_and(|sent| sent.endpoint == endpoint);
+        if is_out {
+            self.remote = None;
+            if let Some(known) = step.model.endpoint_mut(endpoint) {
+                known.returned();
+            }
+        }
+        is_out
+    }
+
+    fn give_up(&mut self, step: &mut Step, endpoint: EndpointId) {
+        if self.take_back(step, endpoint) {
+            learn::from_failure(step.model, step.now_us, step.random, endpoint);
+            step.effects.push(Effect::Cancel { endpoint });
+        }
+    }
+
+    fn end(&mut self, step: &mut Step, ending: Ending, place: Option<Place>, reason: Reason) {
+        if ending == Ending::Answered && self.start.deadline_us < step.now_us {
+            let too_slow =
+                if place == Some(Place::Device) { Reason::LocalTooSlow } else { Reason::EdgeSilent };
+            return self.end(step, Ending::Late, None, too_slow);
+        }
+        if let Some(sent) = self.remote {
+            let silent = sent.patience_us.is_none_or(|at_us| at_us <= step.now_us);
+            if silent || self.is_due(step.now_us) || self.local_reason == Reason::EdgeSilent {
+                self.give_up(step, sent.endpoint);
+            } else {
+                self.take_back(step, sent.endpoint);
+                step.effects.push(Effect::Cancel { endpoint: sent.endpoint });
+            }
+        }
+        self.is_over = true;
+        step.effects.push(Effect::Answer(Verdict { ending, place, reason }));
+    }
+
+    fn set_timer(&self, step: &mut Step) {
+        if self.is_over {
+            return;
+        }
+        let slack_us = if self.local == LocalRun::Done { SLACK_US } else { 0 };
+        let due_us = self.start.deadline_us.saturating_sub(slack_us);
+        let hedge_us = self.hedge_at_us(step).unwrap_or(due_us);
+        let patience_us = self.remote.and_then(|sent| sent.patience_us).unwrap_or(due_us);
+        step.effects.push(Effect::SetTimer { at_us: due_us.min(hedge_us).min(patience_us) });
+    }
+}

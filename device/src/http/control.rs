@@ -1,0 +1,102 @@
+//! What endpoints tell about themselves: identity, policy, load, the model's description. Small questions with a short
+//! limit each.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use engine::{Datatype, TensorSpec};
+use http::{Request, StatusCode, header};
+use http_body_util::Full;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+use wire::{EndpointInfo, LoadReport, PolicyBundle, path};
+
+use super::connection::{Connections, ExchangeError, Received};
+use crate::Metadata;
+
+/// Longest wait for a connection and for an answer each.
+pub(crate) const CONTROL_MAX: Duration = Duration::from_millis(500);
+
+/// Who answers here.
+pub(crate) async fn identity(connections: &Connections) -> Result<EndpointInfo, ExchangeError> {
+    let received = get(connections, path::ENDPOINT, None).await?;
+    read(connections, &received)
+}
+
+/// How loaded it is, with the time that the question took.
+pub(crate) async fn load(connections: &Connections) -> Result<(LoadReport, Duration), ExchangeError> {
+    let received = get(connections, path::LOAD, None).await?;
+    Ok((read(connections, &received)?, received.elapsed))
+}
+
+/// The policy bundle; `None` when it is still the one with this revision.
+pub(crate) async fn policy(
+    connections: &Connections,
+    revision: Option<&str>,
+) -> Result<Option<PolicyBundle>, ExchangeError> {
+    let received = get(connections, path::POLICY, revision).await?;
+    if received.parts.status == StatusCode::NOT_MODIFIED {
+        return Ok(None);
+    }
+    read(connections, &received).map(Some)
+}
+
+/// What the model there takes and gives.
+pub(crate) async fn metadata(connections: &Connections, model: &str) -> Result<Metadata, ExchangeError> {
+    let received = get(connections, &path::model(model), None).await?;
+    let answer: ModelMetadata = read(connections, &received)?;
+    let specs = |list: Vec<TensorMetadata>| -> Result<Vec<TensorSpec>, String> {
+        list.into_iter().map(TensorMetadata::spec).collect()
+    };
+    let unreadable = |reason| ExchangeError::Unreadable(connections.url().clone(), reason);
+    Ok(Metadata {
+        inputs: specs(answer.inputs).map_err(unreadable)?,
+        outputs: specs(answer.outputs).map_err(unreadable)?,
+    })
+}
+
+#[derive(Deserialize)]
+struct ModelMetadata {
+    inputs: Vec<TensorMetadata>,
+    outputs: Vec<TensorMetadata>,
+}
+
+#[derive(Deserialize)]
+struct TensorMetadata {
+    name: String,
+    datatype: String,
+    shape: Vec<i64>,
+}
+
+impl TensorMetadata {
+    fn spec(self) -> Result<TensorSpec, String> {
+        let datatype: Datatype = self.datatype.parse().map_err(|error| format!("{error}"))?;
+        Ok(TensorSpec { name: self.name, datatype, shape: self.shape })
+    }
+}
+
+async fn get(
+    connections: &Connections,
+    path: &str,
+    revision: Option<&str>,
+) -> Result<Received, ExchangeError> {
+    let mut request = Request::get(path);
+    if let Some(revision) = revision {
+        request = request.header(header::IF_NONE_MATCH, format!("\"{revision}\""));
+    }
+    let unreadable = |reason: String| ExchangeError::Unreadable(connections.url().clone(), reason);
+    let request = request.body(Full::new(Bytes::new())).map_err(|error| unreadable(error.to_string()))?;
+    let received = timeout(2 * CONTROL_MAX, connections.exchange(request, CONTROL_MAX))
+        .await
+        .map_err(|_| ExchangeError::Silent(connections.url().clone(), CONTROL_MAX))??;
+    match received.parts.status {
+        StatusCode::OK | StatusCode::NOT_MODIFIED => Ok(received),
+        status => Err(unreadable(format!("GET {path} gave {status}"))),
+    }
+}
+
+fn read<T: DeserializeOwned>(connections: &Connections, received: &Received) -> Result<T, ExchangeError> {
+    serde_json::from_slice(&received.body)
+        .map_err(|error| ExchangeError::Unreadable(connections.url().clone(), error.to_string()))
+}

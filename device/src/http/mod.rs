@@ -1,0 +1,7 @@
+//! The device's side of the wire: connections, inferences, and what endpoints tell about themselves. HTTP/1.1 over TCP.
+
+pub(crate) mod connection;
+pub(crate) mod control;
+pub(crate) mod infer;
+pub(crate) mod reply;
+pub(crate) mod url;

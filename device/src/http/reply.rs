@@ -1,0 +1,130 @@
+//! What an endpoint answered: outcome, times, load, and the output tensors.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use engine::Tensor;
+use http::HeaderMap;
+use serde::Deserialize;
+use serde_json::Value;
+use wire::{LoadReport, Outcome, Problem, header};
+
+use super::connection::Received;
+use crate::core::endpoint::{Exchange, LoadSeen};
+
+/// An answer or a refusal, read.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) outcome: Outcome,
+    pub(crate) exchange: Exchange,
+    pub(crate) load: Option<LoadSeen>,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) digest: Option<String>,
+    /// Empty unless the outcome is `served`.
+    pub(crate) tensors: Vec<Tensor>,
+}
+
+/// Reads what was received for a body of `bytes`. An error says why an answer with outcome `served` cannot be used.
+pub(crate) fn read(received: &Received, bytes: u32) -> Result<Reply, String> {
+    let headers = &received.parts.headers;
+    let outcome = outcome(received);
+    let tensors = if outcome == Outcome::Served { tensors(headers, &received.body)? } else { Vec::new() };
+    Ok(Reply {
+        outcome,
+        exchange: Exchange {
+            total_us: micros(received.elapsed),
+            queue_us: number(headers, header::QUEUE_US),
+            service_us: number(headers, header::SERVICE_US),
+            bytes,
+        },
+        load: load(received),
+        endpoint: word(headers, header::ENDPOINT).map(Into::into),
+        digest: word(headers, header::MODEL_DIGEST).map(Into::into),
+        tensors,
+    })
+}
+
+/// The outcome's own header; a server without it is judged by its status.
+fn outcome(received: &Received) -> Outcome {
+    let told = word(&received.parts.headers, header::OUTCOME).and_then(|word| word.parse().ok());
+    told.unwrap_or(match received.parts.status.as_u16() {
+        200..=299 => Outcome::Served,
+        404 | 405 => Outcome::NotFound,
+        429 => Outcome::QueueFull,
+        400..=499 => Outcome::Rejected,
+        503 => Outcome::ModelNotReady,
+        _ => Outcome::UpstreamFailed,
+    })
+}
+
+fn load(received: &Received) -> Option<LoadSeen> {
+    let report = word(&received.parts.headers, header::LOAD)
+        .and_then(|value| LoadReport::from_json_header(value).ok());
+    if let Some(report) = report {
+        return Some(LoadSeen::from(&report));
+    }
+    let problem: Problem = serde_json::from_slice(&received.body).ok()?;
+    let wait_us = problem.estimated_wait_milliseconds.min(60_000) as f32 * 1_000.0;
+    Some(LoadSeen { wait_us, service_p95_us: 0.0, draining: problem.outcome == Outcome::Draining })
+}
+
+#[derive(Deserialize)]
+struct Head {
+    outputs: Vec<Output>,
+}
+
+#[derive(Deserialize)]
+struct Output {
+    name: String,
+    datatype: String,
+    shape: Vec<usize>,
+    #[serde(default)]
+    parameters: Parameters,
+    #[serde(default)]
+    data: Option<Value>,
+}
+
+#[derive(Default, Deserialize)]
+struct Parameters {
+    binary_data_size: Option<usize>,
+}
+
+fn tensors(headers: &HeaderMap, body: &Bytes) -> Result<Vec<Tensor>, String> {
+    let head_length = match word(headers, header::INFERENCE_HEADER_CONTENT_LENGTH) {
+        Some(value) => value.parse().map_err(|_| "its head length is no number".to_owned())?,
+        None => body.len(),
+    };
+    let head = body.get(..head_length).ok_or("its head is longer than its body")?;
+    let head: Head = serde_json::from_slice(head).map_err(|error| error.to_string())?;
+    let mut rest = body.slice(head_length..);
+    head.outputs.into_iter().map(|output| output.tensor(&mut rest)).collect()
+}
+
+impl Output {
+    fn tensor(self, rest: &mut Bytes) -> Result<Tensor, String> {
+        let datatype = self.datatype.parse().map_err(|error| format!("{error}"))?;
+        let data = match self.parameters.binary_data_size {
+            Some(size) if size <= rest.len() => rest.split_to(size),
+            Some(_) => return Err(format!("output {:?} is shorter than it says", self.name)),
+            None => {
+                let values: Vec<f32> = serde_json::from_value(self.data.unwrap_or_default())
+                    .map_err(|_| format!("output {:?} is neither binary nor a list of numbers", self.name))?;
+                return Ok(Tensor::from_f32(&self.name, &self.shape, &values));
+            }
+        };
+        Ok(Tensor { name: self.name, datatype, shape: self.shape, data })
+    }
+}
+
+fn word<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn number(headers: &HeaderMap, name: &str) -> u64 {
+    word(headers, name).and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// A duration in whole microseconds.
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,166 @@
+//! Learns in the background: who the endpoints are, the policy, their load, and whether a failed one is back.
+//!
+//! Every question has a short limit and nothing here is waited for by a request.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tracing::{debug, warn};
+use wire::PolicyBundle;
+
+use crate::bundle_file;
+use crate::core::endpoint::{EndpointId, LoadSeen};
+use crate::http::connection::Connections;
+use crate::http::control;
+use crate::http::reply::micros;
+use crate::state::Shared;
+
+/// Between two looks at what is due.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Between two questions for the policy once there is one, and while there is none.
+const POLICY_EVERY: Duration = Duration::from_secs(30);
+const POLICY_RETRY: Duration = Duration::from_secs(2);
+
+/// Endpoints asked for the policy at once; the first answer is taken.
+const ASKED_MAX: usize = 4;
+
+/// Probes endpoints as the core wants it, until the device is dropped.
+pub(crate) async fn probe_for_ever(shared: Weak<Shared>) {
+    while let Some(shared) = shared.upgrade() {
+        let now_us = shared.now_us();
+        loop {
+            let mut state = shared.lock();
+            let Some(id) = state.model.next_probe(now_us) else { break };
+            let Some(entry) = state.directory.get(id) else { break };
+            tokio::spawn(probe(Arc::downgrade(&shared), id, Arc::clone(&entry.connections)));
+        }
+        drop(shared);
+        sleep(TICK).await;
+    }
+}
+
+async fn probe(shared: Weak<Shared>, id: EndpointId, connections: Arc<Connections>) {
+    let found = control::load(&connections).await;
+    if let Err(error) = &found {
+        debug!(%error, "probe failed");
+        connections.forget_idle();
+    }
+    let Some(shared) = shared.upgrade() else { return };
+    let now_us = shared.now_us();
+    let mut state = shared.lock();
+    let random = state.random.next_u32();
+    let found = found.ok().map(|(report, took)| (micros(took), LoadSeen::from(&report)));
+    state.model.probed(now_us, random, id, found);
+}
+
+/// Keeps the policy fresh until the device is dropped.
+pub(crate) async fn refresh_for_ever(shared: Weak<Shared>) {
+    loop {
+        let (is_known, jitter) = {
+            let Some(shared) = shared.upgrade() else { return };
+            let mut state = shared.lock();
+            (state.bundle.is_some(), f64::from(state.random.next_u32()) / f64::from(u32::MAX))
+        };
+        let pause = if is_known { POLICY_EVERY } else { POLICY_RETRY };
+        sleep(pause.mul_f64(0.75 + jitter / 2.0)).await;
+        let Some(shared) = shared.upgrade() else { return };
+        refresh(&shared).await;
+    }
+}
+
+/// Asks endpoints for their names, the policy and, where no model is here, the model's description.
+pub(crate) async fn refresh(shared: &Arc<Shared>) {
+    learn_names(shared).await;
+    learn_policy(shared).await;
+    if shared.local.is_none() && shared.lock().metadata.is_none() {
+        learn_metadata(shared).await;
+    }
+}
+
+async fn learn_names(shared: &Arc<Shared>) {
+    let mut questions = JoinSet::new();
+    for entry in shared.lock().directory.entries().iter().filter(|entry| entry.name.is_none()) {
+        let (id, connections) = (entry.id, Arc::clone(&entry.connections));
+        questions.spawn(async move { (id, control::identity(&connections).await) });
+    }
+    while let Some(Ok((id, identity))) = questions.join_next().await {
+        match identity {
+            Ok(info) => {
+                let state = &mut *shared.lock();
+                state.directory.identify(id, &info.endpoint_id, &mut state.model);
+            }
+            Err(error) => debug!(%error, "an endpoint did not tell its name"),
+        }
+    }
+}
+
+async fn learn_policy(shared: &Arc<Shared>) {
+    let revision = shared.lock().bundle.as_ref().map(|bundle| bundle.revision.clone());
+    let mut questions = JoinSet::new();
+    for connections in best_first(shared) {
+        let revision = revision.clone();
+        questions.spawn(async move { control::policy(&connections, revision.as_deref()).await });
+    }
+    while let Some(Ok(answer)) = questions.join_next().await {
+        match answer {
+            Ok(offered) => return adopt(shared, offered),
+            Err(error) => debug!(%error, "an endpoint did not tell the policy"),
+        }
+    }
+}
+
+fn adopt(shared: &Shared, offered: Option<PolicyBundle>) {
+    let now_us = shared.now_us();
+    let unsaved = {
+        let mut state = shared.lock();
+        match offered {
+            Some(bundle) if bundle.model.name != shared.model_name => {
+                warn!(
+                    served = bundle.model.name,
+                    wanted = shared.model_name,
+                    "the endpoint serves another model"
+                );
+                return;
+            }
+            Some(bundle) if state.is_news(&bundle) => state.adopt(bundle, Duration::ZERO, now_us),
+            Some(_) => return,
+            None => state.confirm(Duration::ZERO, now_us),
+        }
+        state.unsaved(now_us)
+    };
+    if let (Some(path), Some(bundle)) = (&shared.policy_file, unsaved)
+        && let Err(error) = bundle_file::save(path, &bundle)
+    {
+        warn!(%error, path = %path.display(), "failed to save the policy bundle");
+    }
+}
+
+/// The model's description from the first endpoint that tells it.
+pub(crate) async fn learn_metadata(shared: &Arc<Shared>) {
+    let mut questions = JoinSet::new();
+    for connections in best_first(shared) {
+        let name = shared.model_name.clone();
+        questions.spawn(async move { control::metadata(&connections, &name).await });
+    }
+    while let Some(Ok(answer)) = questions.join_next().await {
+        match answer {
+            Ok(metadata) => {
+                shared.lock().metadata = Some(Arc::new(metadata));
+                return;
+            }
+            Err(error) => debug!(%error, "an endpoint did not describe the model"),
+        }
+    }
+}
+
+/// Endpoints that answer first, then the others.
+fn best_first(shared: &Shared) -> Vec<Arc<Connections>> {
+    let state = shared.lock();
+    let is_closed = |id| state.model.endpoint(id).is_some_and(|endpoint| endpoint.breaker.is_closed());
+    let mut entries: Vec<_> = state.directory.entries().iter().collect();
+    entries.sort_by_key(|entry| !is_closed(entry.id));
+    entries.iter().take(ASKED_MAX).map(|entry| Arc::clone(&entry.connections)).collect()
+}

@@ -1,0 +1,114 @@
+//! What all requests of one device share.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use engine::picture::Normalization;
+use tokio::sync::Semaphore;
+use wire::PolicyBundle;
+
+use crate::answer::Outputs;
+use crate::core::model::{Local, Model};
+use crate::core::outcome::Reason;
+use crate::directory::Directory;
+use crate::http::reply::micros;
+use crate::random::Random;
+use crate::{LocalModel, Metadata};
+
+/// An unchanged bundle is written again after this long, in microseconds: its file's time is its age, and flash wears.
+const SAVE_AGAIN_US: u64 = 600_000_000;
+
+/// The parts that change, behind one lock that is never held across a wait.
+pub(crate) struct State {
+    pub(crate) model: Model,
+    pub(crate) directory: Directory,
+    pub(crate) bundle: Option<PolicyBundle>,
+    /// Revision and time of what was last written to the policy file.
+    pub(crate) saved: Option<(String, u64)>,
+    /// Labels that the user gave; they win over the bundle's.
+    pub(crate) labels_given: Option<Vec<String>>,
+    /// The model's description, from an endpoint, where there is no model here.
+    pub(crate) metadata: Option<Arc<Metadata>>,
+    /// The last result, for the fallback that repeats it.
+    pub(crate) last: Option<Outputs>,
+    pub(crate) battery_percent: Option<f32>,
+    pub(crate) random: Random,
+}
+
+/// One device.
+pub(crate) struct Shared {
+    pub(crate) state: Mutex<State>,
+    pub(crate) model_name: String,
+    pub(crate) local: Option<Arc<dyn LocalModel>>,
+    pub(crate) normalization: Normalization,
+    pub(crate) policy_file: Option<PathBuf>,
+    /// One model run at a time: a second would only make both slow.
+    pub(crate) processor: Arc<Semaphore>,
+    pub(crate) epoch: Instant,
+}
+
+impl Shared {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Monotonic time as the core counts it.
+    pub(crate) fn now_us(&self) -> u64 {
+        micros(self.epoch.elapsed())
+    }
+}
+
+impl State {
+    pub(crate) fn labels(&self) -> &[String] {
+        let of_bundle = self.bundle.as_ref().map(|bundle| bundle.model.labels.as_slice());
+        self.labels_given.as_deref().or(of_bundle).unwrap_or_default()
+    }
+
+    /// Takes a bundle of a given age into use.
+    pub(crate) fn adopt(&mut self, bundle: PolicyBundle, age: Duration, now_us: u64) {
+        self.model.policy = bundle.policy.clone();
+        self.model.payload_bytes_max = bundle.max_payload_bytes;
+        self.model.service_told_us = bundle.service_times.map_or(0.0, |times| times.p95_microseconds as f32);
+        if self.model.local == Local::Absent(Reason::NoLocalModel)
+            && bundle.model.size_bytes.is_some_and(|size| self.model.profile.model_bytes_max < size)
+        {
+            self.model.local = Local::Absent(Reason::ModelTooLarge);
+        }
+        self.directory.merge(&bundle.endpoints, &mut self.model);
+        self.bundle = Some(bundle);
+        self.confirm(age, now_us);
+    }
+
+    /// The bundle in use was still the valid one this long ago.
+    pub(crate) fn confirm(&mut self, age: Duration, now_us: u64) {
+        let Some(bundle) = &self.bundle else { return };
+        let ttl = Duration::from_secs(bundle.policy.bundle_ttl_seconds.into());
+        self.model.bundle_expires_us = Some(now_us.saturating_add(micros(ttl.saturating_sub(age))));
+    }
+
+    /// The bundle when it should be written: it changed, or the file has become old. Notes that it is.
+    pub(crate) fn unsaved(&mut self, now_us: u64) -> Option<PolicyBundle> {
+        let bundle = self.bundle.as_ref()?;
+        let is_saved = self
+            .saved
+            .as_ref()
+            .is_some_and(|(revision, at_us)| *revision == bundle.revision && now_us < at_us + SAVE_AGAIN_US);
+        if is_saved {
+            return None;
+        }
+        self.saved = Some((bundle.revision.clone(), now_us));
+        Some(bundle.clone())
+    }
+
+    /// Whether a bundle that an endpoint serves is at least as new as the one in use. Nodes learn of a change within
+    /// minutes of each other; without this a device would flap between them.
+    pub(crate) fn is_news(&self, offered: &PolicyBundle) -> bool {
+        let generation =
+            |bundle: &PolicyBundle| bundle.revision.split('-').next().and_then(|n| n.parse::<u64>().ok());
+        match self.bundle.as_ref().map(generation) {
+            Some(Some(held)) => generation(offered).is_none_or(|offered| held <= offered),
+            _ => true,
+        }
+    }
+}

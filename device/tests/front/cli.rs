@@ -1,0 +1,151 @@
+//! The program, with the example's real model and pictures.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::support::{Endpoint, Script, dead_url, folder};
+use serde_json::Value;
+
+fn example(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/person-detect").join(path)
+}
+
+/// A models folder of a device that holds the example's model.
+fn models(test: &str) -> PathBuf {
+    let models = folder(test);
+    let version = models.join("person-detect/1");
+    fs::create_dir_all(&version).unwrap();
+    fs::copy(example("model/blazeface-person.onnx"), version.join("model.onnx")).unwrap();
+    models
+}
+
+fn device(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_longshore-device")).args(arguments).output().unwrap()
+}
+
+#[track_caller]
+fn json_lines(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+}
+
+#[test]
+fn a_person_is_found_on_the_device_with_every_node_dead() {
+    let models = models("a_person_is_found");
+    let (picture, dead) = (example("frames/astronaut.jpg"), dead_url());
+    let output = device(&[
+        "infer",
+        "--edge",
+        &dead,
+        "--model",
+        "person-detect",
+        "--labels",
+        "background,person",
+        "--deadline-ms",
+        "10000",
+        "--models",
+        models.to_str().unwrap(),
+        "--input",
+        picture.to_str().unwrap(),
+    ]);
+    let lines = json_lines(&output);
+    let [line] = lines.as_slice() else { panic!("{output:?}") };
+    assert_eq!(line["outcome"], "answered", "{line}");
+    assert_eq!((line["place"].as_str(), line["label"].as_str()), (Some("device"), Some("person")));
+    assert!((line["confidence"].as_f64().unwrap() - 0.92).abs() < 0.02, "{line}");
+    assert!(line["modelDigest"].as_str().unwrap().starts_with("sha256:091d65fd"), "{line}");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn watch_counts_every_frame() {
+    let models = models("watch_counts");
+    let output = device(&[
+        "watch",
+        "--json",
+        "--model",
+        "person-detect",
+        "--labels",
+        "background,person",
+        "--deadline-ms",
+        "10000",
+        "--period-ms",
+        "1",
+        "--frames",
+        "6",
+        "--battery-percent",
+        "50",
+        "--models",
+        models.to_str().unwrap(),
+        "--input",
+        example("frames").to_str().unwrap(),
+    ]);
+    let lines = json_lines(&output);
+    assert_eq!(lines.len(), 7, "{output:?}");
+    assert_eq!(lines[0]["input"], lines[4]["input"], "four frames, then the first again");
+    let summary = &lines[6]["summary"];
+    assert_eq!((&summary["frames"], &summary["here"], &summary["lost"]), (&6.into(), &6.into(), &0.into()));
+}
+
+#[test]
+fn watch_ends_in_a_table_for_people() {
+    let models = models("watch_ends");
+    let output = device(&[
+        "watch",
+        "--model",
+        "person-detect",
+        "--labels",
+        "background,person",
+        "--deadline-ms",
+        "10000",
+        "--period-ms",
+        "1",
+        "--frames",
+        "1",
+        "--models",
+        models.to_str().unwrap(),
+        "--input",
+        example("frames").to_str().unwrap(),
+    ]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let first = text.lines().next().unwrap();
+    assert!(
+        first.contains("astronaut.jpg") && first.contains("device") && first.contains("person"),
+        "{text}"
+    );
+    assert!(
+        text.lines().any(|line| line.starts_with("answered here (device)") && line.ends_with(" 1")),
+        "{text}"
+    );
+    assert!(text.lines().any(|line| line.starts_with("lost") && line.ends_with(" 0")), "{text}");
+}
+
+#[test]
+fn a_missing_input_is_a_failed_answer_and_exit_1() {
+    let edge = Endpoint::start("oak", Script::Good);
+    let output = device(&["infer", "--edge", &edge.url, "--model", "gauge", "--input", "missing.jpg"]);
+    let lines = json_lines(&output);
+    assert_eq!((&lines[0]["outcome"], &lines[0]["reason"]), (&"failed".into(), &"input_unreadable".into()));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn bad_usage_is_exit_64() {
+    for arguments in
+        [&["infer"][..], &["infer", "--edge", "https://a", "--model", "m", "--input", "i"], &["fly"]]
+    {
+        assert_eq!(device(arguments).status.code(), Some(64), "{arguments:?}");
+    }
+    assert_eq!(device(&["--help"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_corrupt_model_is_exit_78_and_named() {
+    let models = folder("a_corrupt_model");
+    fs::create_dir_all(models.join("m/1")).unwrap();
+    fs::write(models.join("m/1/model.onnx"), "no model").unwrap();
+    let output = device(&["infer", "--model", "m", "--models", models.to_str().unwrap(), "--input", "i.jpg"]);
+    assert_eq!(output.status.code(), Some(78), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("model.onnx"), "{output:?}");
+}

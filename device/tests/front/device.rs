@@ -1,0 +1,191 @@
+//! [`Device::infer`] against scripted endpoints.
+
+use std::fs::File;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use crate::support::{Endpoint, Gauge, MODEL, Script, dead_url, folder, offload_only};
+use longshore_device::core::outcome::Ending;
+use longshore_device::{Answer, Builder, Device, Input, Tensor};
+use wire::Outcome;
+use wire::bundle::{Fallback, Mode};
+
+/// Long enough for a busy machine; the promise itself is told by the answer's outcome.
+const DEADLINE: Duration = Duration::from_secs(3);
+
+fn window() -> Input {
+    Input::Tensors(vec![Tensor::from_f32("window", &[1, 4], &[0.0, 1.0, 0.0, 1.0])])
+}
+
+fn knowing(endpoints: &[&Endpoint]) -> Builder {
+    endpoints
+        .iter()
+        .fold(Device::builder(MODEL), |builder, endpoint| builder.edge(endpoint.url.parse().unwrap()))
+}
+
+async fn ask(builder: Builder) -> Answer {
+    builder.build().await.unwrap().infer(window(), DEADLINE).await
+}
+
+#[track_caller]
+fn check(answer: &Answer, where_: Option<&str>, reason: &str) {
+    let place = answer.endpoint.as_deref().or(answer.place);
+    assert_eq!((place, answer.reason.word()), (where_, reason), "{answer:?}");
+    let ending = if where_.is_some() { Ending::Answered } else { Ending::Failed };
+    assert_eq!(answer.ending, ending, "{answer:?}");
+}
+
+#[tokio::test]
+async fn the_edge_answers_a_device_without_a_model() {
+    let edge = Endpoint::start("oak", Script::Good);
+    let answer = ask(knowing(&[&edge])).await;
+    check(&answer, Some("oak"), "no_local_model");
+    assert_eq!(answer.label.as_deref(), Some("shaking"));
+    assert_eq!(answer.confidence, Some(0.875));
+    assert_eq!(answer.model_digest.as_deref(), Some(format!("sha256:{}", "07".repeat(32)).as_str()));
+}
+
+#[tokio::test]
+async fn a_silent_edge_is_answered_for_here() {
+    let edge = Endpoint::start("oak", Script::Silent).with_policy(offload_only);
+    let answer = ask(knowing(&[&edge]).local_model(Gauge::new())).await;
+    check(&answer, Some("device"), "edge_silent");
+    assert_eq!(answer.label.as_deref(), Some("calm"));
+}
+
+#[tokio::test]
+async fn a_slow_edge_is_answered_for_here() {
+    let edge = Endpoint::start("oak", Script::Slow(Duration::from_secs(30))).with_policy(offload_only);
+    check(&ask(knowing(&[&edge]).local_model(Gauge::new())).await, Some("device"), "edge_silent");
+}
+
+#[tokio::test]
+async fn a_dropped_connection_is_answered_for_here() {
+    let edge = Endpoint::start("oak", Script::Dropping).with_policy(offload_only);
+    check(&ask(knowing(&[&edge]).local_model(Gauge::new())).await, Some("device"), "edge_failed");
+}
+
+#[tokio::test]
+async fn advice_to_run_here_or_later_is_obeyed() {
+    for outcome in [Outcome::TooLate, Outcome::QuotaExceeded, Outcome::ModelNotReady, Outcome::Expired] {
+        let edge = Endpoint::start("oak", Script::Refusing(outcome)).with_policy(offload_only);
+        let answer = ask(knowing(&[&edge]).local_model(Gauge::new())).await;
+        check(&answer, Some("device"), outcome.word());
+        assert_eq!(edge.inferences.load(Ordering::SeqCst), 1);
+    }
+}
+
+#[tokio::test]
+async fn advice_to_go_elsewhere_is_obeyed() {
+    for outcome in [Outcome::QueueFull, Outcome::Draining] {
+        let full = Endpoint::start("oak", Script::Refusing(outcome));
+        let good = Endpoint::start("elm", Script::Good);
+        let device = knowing(&[&full, &good]).build().await.unwrap();
+        for _ in 0..8 {
+            check(&device.infer(window(), DEADLINE).await, Some("elm"), "no_local_model");
+        }
+        assert!(full.inferences.load(Ordering::SeqCst) > 0, "the choice never fell on the full one");
+    }
+}
+
+#[tokio::test]
+async fn a_final_refusal_fails_with_its_word() {
+    let edge = Endpoint::start("oak", Script::Refusing(Outcome::Rejected));
+    let answer = ask(knowing(&[&edge])).await;
+    check(&answer, None, "rejected");
+    assert_eq!(answer.detail.as_deref(), Some("oak refused: rejected"));
+}
+
+#[tokio::test]
+async fn dead_edges_leave_the_device_its_own_answer() {
+    let builder = Device::builder(MODEL)
+        .edge(dead_url().parse().unwrap())
+        .labels(vec!["calm".into(), "shaking".into()])
+        .local_model(Gauge::new());
+    let device = builder.build().await.unwrap();
+    for _ in 0..5 {
+        let answer = device.infer(window(), DEADLINE).await;
+        assert_eq!((answer.place, answer.label.as_deref()), (Some("device"), Some("calm")), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn nowhere_to_run_is_a_clear_failure() {
+    let answer = ask(Device::builder(MODEL).edge(dead_url().parse().unwrap())).await;
+    assert_eq!(answer.ending, Ending::Failed);
+    assert!(answer.detail.is_some_and(|detail| detail.contains("failed to connect")));
+}
+
+#[tokio::test]
+async fn no_time_at_all_is_late() {
+    let edge = Endpoint::start("oak", Script::Silent);
+    let device = knowing(&[&edge]).build().await.unwrap();
+    let answer = device.infer(window(), Duration::from_millis(20)).await;
+    assert_eq!((answer.ending, answer.place), (Ending::Late, None), "{answer:?}");
+}
+
+#[tokio::test]
+async fn one_edge_tells_the_others_and_a_node_counts_once() {
+    let oak = Endpoint::start("oak", Script::Good);
+    let elm = Endpoint::start("elm", Script::Good);
+    oak.bundle.lock().unwrap().endpoints = vec![oak.node(), elm.node()];
+    let by_another_address = oak.url.replace("127.0.0.1", "localhost");
+    let device = knowing(&[&oak]).edge(by_another_address.parse().unwrap()).build().await.unwrap();
+    let mut names = device.endpoints();
+    names.sort();
+    assert_eq!(names, ["elm", "oak"]);
+}
+
+#[tokio::test]
+async fn connections_are_kept() {
+    let edge = Endpoint::start("oak", Script::Good);
+    let device = knowing(&[&edge]).build().await.unwrap();
+    for _ in 0..20 {
+        check(&device.infer(window(), DEADLINE).await, Some("oak"), "no_local_model");
+    }
+    let connections = edge.connections.load(Ordering::SeqCst);
+    assert!(connections <= 3, "{connections} connections for 20 requests");
+}
+
+#[tokio::test]
+async fn a_saved_policy_serves_offline_until_it_expires() {
+    let file = folder("a_saved_policy").join("policy.json");
+    let edge = Endpoint::start("oak", Script::Good).with_policy(|policy| policy.mode = Mode::LocalOnly);
+    knowing(&[&edge]).policy_file(&file).build().await.unwrap();
+
+    let offline = || {
+        let dead = dead_url().parse().unwrap();
+        Device::builder(MODEL).edge(dead).policy_file(&file).local_model(Gauge::new())
+    };
+    let answer = ask(offline()).await;
+    check(&answer, Some("device"), "mode_local_only");
+    assert_eq!(answer.label.as_deref(), Some("calm"));
+
+    let mut bundle = edge.bundle.lock().unwrap().clone();
+    bundle.policy.mode = Mode::Automatic;
+    std::fs::write(&file, serde_json::to_vec(&bundle).unwrap()).unwrap();
+    let two_days_ago = SystemTime::now() - Duration::from_secs(2 * 86_400);
+    File::options().write(true).open(&file).unwrap().set_modified(two_days_ago).unwrap();
+    check(&ask(offline()).await, Some("device"), "bundle_expired");
+}
+
+#[tokio::test]
+async fn the_last_answer_is_repeated_where_the_owner_wants_that() {
+    let edge = Endpoint::start("oak", Script::Good).with_policy(|policy| {
+        policy.mode = Mode::OffloadOnly;
+        policy.fallback = Fallback::CachedResult;
+    });
+    let device = knowing(&[&edge]).local_model(Gauge::new()).build().await.unwrap();
+    check(&device.infer(window(), DEADLINE).await, Some("oak"), "mode_offload_only");
+    let hopeless = device.infer(window(), Duration::from_micros(900)).await;
+    if hopeless.ending == Ending::Answered {
+        assert_eq!((hopeless.place, hopeless.label.as_deref()), (Some("cache"), Some("shaking")));
+    }
+}
+
+#[tokio::test]
+async fn an_input_that_is_no_picture_is_told_so() {
+    let device = Device::builder(MODEL).local_model(Gauge::new()).build().await.unwrap();
+    let answer = device.infer(Input::Picture("no picture".into()), DEADLINE).await;
+    check(&answer, None, "input_unreadable");
+}

@@ -1,0 +1,249 @@
+//! Scripted endpoints on port 0, a small model that runs here, and folders for one test.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use longshore_device::{Datatype, LocalModel, Metadata, Tensor, TensorSpec};
+use serde_json::json;
+use wire::bundle::{BundleModel, DataClass, Deadlines, Fallback, Mode, OffloadPolicy};
+use wire::{Digest, LoadReport, Node, Outcome, PolicyBundle, Problem};
+
+pub const MODEL: &str = "gauge";
+
+/// How an endpoint treats inferences. Its own questions (identity, policy, load, metadata) it always answers.
+#[derive(Clone, Copy)]
+pub enum Script {
+    Good,
+    Silent,
+    Slow(Duration),
+    Refusing(Outcome),
+    Dropping,
+}
+
+pub struct Endpoint {
+    pub name: &'static str,
+    pub url: String,
+    pub bundle: Arc<Mutex<PolicyBundle>>,
+    pub connections: Arc<AtomicUsize>,
+    pub inferences: Arc<AtomicUsize>,
+}
+
+impl Endpoint {
+    pub fn start(name: &'static str, script: Script) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = Self {
+            name,
+            url: format!("http://{}", listener.local_addr().unwrap()),
+            bundle: Arc::new(Mutex::new(bundle())),
+            connections: Arc::default(),
+            inferences: Arc::default(),
+        };
+        let (bundle, connections, inferences) =
+            (endpoint.bundle.clone(), endpoint.connections.clone(), endpoint.inferences.clone());
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                connections.fetch_add(1, Ordering::SeqCst);
+                let (bundle, inferences) = (bundle.clone(), inferences.clone());
+                thread::spawn(move || serve(stream.unwrap(), name, script, &bundle, &inferences));
+            }
+        });
+        endpoint
+    }
+
+    pub fn node(&self) -> Node {
+        Node { name: self.name.into(), url: self.url.clone(), zone: String::new() }
+    }
+
+    pub fn with_policy(self, change: impl FnOnce(&mut OffloadPolicy)) -> Self {
+        change(&mut self.bundle.lock().unwrap().policy);
+        self
+    }
+}
+
+pub fn offload_only(policy: &mut OffloadPolicy) {
+    policy.mode = Mode::OffloadOnly;
+}
+
+fn bundle() -> PolicyBundle {
+    PolicyBundle {
+        revision: "1-a".into(),
+        model: BundleModel {
+            name: MODEL.into(),
+            version: None,
+            digest: None,
+            size_bytes: None,
+            labels: vec!["calm".into(), "shaking".into()],
+        },
+        policy: OffloadPolicy {
+            fallback: Fallback::Local,
+            data_class: DataClass::Internal,
+            ..OffloadPolicy::default()
+        },
+        deadlines: Deadlines { default_milliseconds: 200, max_milliseconds: 60_000 },
+        max_payload_bytes: 1 << 20,
+        endpoints: Vec::new(),
+        service_times: None,
+    }
+}
+
+fn serve(
+    stream: TcpStream,
+    name: &str,
+    script: Script,
+    bundle: &Mutex<PolicyBundle>,
+    inferences: &AtomicUsize,
+) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut stream = stream;
+    while let Some(target) = request(&mut reader) {
+        let answer = match target.as_str() {
+            "GET /v1alpha1/endpoint" => identity(name),
+            "GET /v1alpha1/load" => load(script),
+            "GET /v1alpha1/policy" => plain(&serde_json::to_string(&*bundle.lock().unwrap()).unwrap()),
+            "GET /v2/models/gauge" => plain(&metadata_json()),
+            "POST /v2/models/gauge/infer" => {
+                inferences.fetch_add(1, Ordering::SeqCst);
+                match script {
+                    Script::Good => served(name),
+                    Script::Slow(after) => {
+                        thread::sleep(after);
+                        served(name)
+                    }
+                    Script::Silent => loop {
+                        thread::park();
+                    },
+                    Script::Refusing(outcome) => refused(name, outcome),
+                    Script::Dropping => return,
+                }
+            }
+            _ => b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec(),
+        };
+        if stream.write_all(&answer).is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads one request; its method and path.
+fn request(reader: &mut BufReader<TcpStream>) -> Option<String> {
+    let mut first = String::new();
+    reader.read_line(&mut first).ok().filter(|length| *length > 0)?;
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        if line.trim().is_empty() {
+            break;
+        }
+        let (key, value) = line.split_once(':')?;
+        if key.eq_ignore_ascii_case("content-length") {
+            length = value.trim().parse().ok()?;
+        }
+    }
+    reader.read_exact(&mut vec![0; length]).ok()?;
+    Some(first.split(' ').take(2).collect::<Vec<_>>().join(" "))
+}
+
+fn plain(body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+fn identity(name: &str) -> Vec<u8> {
+    let model = json!({"name": MODEL});
+    plain(
+        &json!({"endpointId": name, "url": "", "zone": "", "model": model, "maxConcurrency": 4}).to_string(),
+    )
+}
+
+/// A good endpoint is a busy one, so that the choice falls on the others first.
+fn load(script: Script) -> Vec<u8> {
+    let mut report = LoadReport::default();
+    report.named_metrics.estimated_wait_ms = if matches!(script, Script::Good) { 30.0 } else { 0.0 };
+    plain(&serde_json::to_string(&report).unwrap())
+}
+
+fn metadata_json() -> String {
+    let tensor = |name: &str, width: u32| json!({"name": name, "datatype": "FP32", "shape": [1, width]});
+    json!({"name": MODEL, "inputs": [tensor("window", 4)], "outputs": [tensor("probabilities", 2)]})
+        .to_string()
+}
+
+fn served(name: &str) -> Vec<u8> {
+    let output = json!({"name": "probabilities", "datatype": "FP32", "shape": [1, 2],
+        "parameters": {"binary_data_size": 8}});
+    let head = json!({"model_name": MODEL, "outputs": [output]}).to_string();
+    let digest = Digest::from_sha256(&[7; 32]);
+    let mut answer = format!(
+        "HTTP/1.1 200 OK\r\nlongshore-outcome: served\r\nlongshore-endpoint: {name}\r\n\
+         longshore-model-digest: {digest}\r\nlongshore-service-us: 900\r\nlongshore-queue-us: 0\r\n\
+         inference-header-content-length: {}\r\ncontent-length: {}\r\n\r\n{head}",
+        head.len(),
+        head.len() + 8
+    )
+    .into_bytes();
+    answer.extend([0.125_f32, 0.875].iter().flat_map(|value| value.to_le_bytes()));
+    answer
+}
+
+fn refused(name: &str, outcome: Outcome) -> Vec<u8> {
+    let row = outcome.row();
+    let body = Problem::new(outcome, 5).to_json();
+    format!(
+        "HTTP/1.1 {} refused\r\nlongshore-outcome: {}\r\nlongshore-advice: {}\r\nlongshore-endpoint: {name}\r\n\
+         content-length: {}\r\n\r\n{body}",
+        row.status.unwrap_or(422),
+        row.word,
+        row.advice,
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// A URL where nothing listens.
+pub fn dead_url() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+/// A model with a fixed answer.
+pub struct Gauge(Metadata);
+
+impl Gauge {
+    pub fn new() -> Arc<Self> {
+        let spec = |name: &str, width| TensorSpec {
+            name: name.into(),
+            datatype: Datatype::Fp32,
+            shape: vec![1, width],
+        };
+        Arc::new(Self(Metadata { inputs: vec![spec("window", 4)], outputs: vec![spec("probabilities", 2)] }))
+    }
+}
+
+impl LocalModel for Gauge {
+    fn metadata(&self) -> &Metadata {
+        &self.0
+    }
+
+    fn digest(&self) -> &str {
+        "sha256:here"
+    }
+
+    fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
+        assert_eq!(inputs.len(), 1);
+        Ok(vec![Tensor::from_f32("probabilities", &[1, 2], &[0.75, 0.25])])
+    }
+}
+
+/// An empty folder of its own for one test.
+pub fn folder(test: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
+    fs::remove_dir_all(&folder).ok();
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
