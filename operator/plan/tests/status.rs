@@ -293,7 +293,12 @@ fn an_image_cannot_be_pulled() {
             let form = state("ErrImagePull", cause);
             seen.both(Some("edge-1"), stuck("containerStatuses", "runtime", form, json!({})));
         },
-        &[("ReplicasAvailable", "False", ImagePullFailed), ("Ready", "False", ImagePullFailed)],
+        &[
+            ("ReplicasAvailable", "False", ImagePullFailed),
+            ("RuntimeReady", "False", ImagePullFailed),
+            ("ModelCached", "False", Pending),
+            ("Ready", "False", ImagePullFailed),
+        ],
         &["container runtime", "not found", "spec.runtime.image of the class", "imagePullSecrets"],
     );
     check(
@@ -302,7 +307,11 @@ fn an_image_cannot_be_pulled() {
                 state("ImagePullBackOff", "ErrImagePull: no registry.example/models/person@sha256:00aa");
             seen.both(Some("edge-1"), stuck("initContainerStatuses", "verify", form, json!({})));
         },
-        &[("ModelCached", "False", ImagePullFailed), ("Ready", "False", ImagePullFailed)],
+        &[
+            ("ModelCached", "False", ImagePullFailed),
+            ("RuntimeReady", "False", Pending),
+            ("Ready", "False", ImagePullFailed),
+        ],
         &["spec.model.source.image.reference"],
     );
 }

@@ -172,6 +172,16 @@ fn the_spec_stays_inside_the_limits() {
 }
 
 #[test]
+fn the_limits_themselves_are_allowed() {
+    let valid = accepted(|inputs| {
+        inputs.offload.spec.replicas = Some(6);
+        inputs.offload.spec.accelerators = Some(2);
+        inputs.offload.spec.admission.max_payload_bytes = 2_097_152;
+    });
+    assert_eq!((valid.replicas, valid.accelerators), (6, 2));
+}
+
+#[test]
 fn the_node_port_stands_inside_the_range() {
     for port in [30_079, 30_181] {
         check(

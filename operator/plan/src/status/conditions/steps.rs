@@ -83,7 +83,12 @@ pub fn model_cached(view: &View<'_>) -> Verdict {
 
 /// The model server answers for the model, and none of them fails.
 pub fn runtime_ready(view: &View<'_>) -> Verdict {
-    if let Some(trouble) = first(view, |trouble| trouble.step == Step::Runtime) {
+    let is_of_server = |trouble: &Trouble| match trouble.step {
+        Step::Runtime => true,
+        Step::Image => !is_model_image(trouble),
+        Step::Placement | Step::Model => false,
+    };
+    if let Some(trouble) = first(view, is_of_server) {
         return Verdict::unmet(trouble.reason, trouble.message.clone());
     }
     match view.fleet.current().filter(|pod| pod.ready).count() {

@@ -76,6 +76,10 @@ pub fn container_not_made(pod: &Pod, _: &World, wish: &Wish<'_>) -> Option<Troub
     })
 }
 
+/// Container runtimes have no common words for it.
 fn is_about_folder(words: &str, folder: &str) -> bool {
-    words.to_lowercase().contains("subpath") || words.contains(&format!("/{folder}"))
+    let lower = words.to_lowercase();
+    ["subpath", "sub path", "sub_path"].iter().any(|word| lower.contains(word))
+        || words.contains(&format!("/{folder}"))
+        || words.contains(&format!("\"{folder}\""))
 }

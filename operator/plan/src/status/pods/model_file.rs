@@ -1,5 +1,6 @@
 //! The init container that brings or verifies the model file.
 
+use crds::offload::ModelSource;
 use k8s_openapi::api::core::v1::Pod;
 
 use super::{failure, is_model_container, last_line, ran_out_of_memory, statuses, told};
@@ -15,7 +16,7 @@ use crate::{
 const MOUNT_SECONDS_MAX: i64 = 30;
 
 /// It failed.
-pub fn model_file(pod: &Pod, _: &World, _: &Wish<'_>) -> Option<Trouble> {
+pub fn model_file(pod: &Pod, _: &World, wish: &Wish<'_>) -> Option<Trouble> {
     let mut containers = statuses(pod).filter(|status| is_model_container(&status.name));
     let (status, ended) = containers.find_map(|status| Some((status, failure(status)?)))?;
     let (reason, words) = told(ended).unwrap_or((Reason::ModelDownloadFailed, last_line(ended)));
@@ -24,10 +25,19 @@ pub fn model_file(pod: &Pod, _: &World, _: &Wish<'_>) -> Option<Trouble> {
         return Some(Trouble::new(Step::Model, Reason::OutOfMemory, message));
     }
     let fix = match reason {
-        Reason::DigestMismatch => "correct spec.model.digest, or the file in spec.model.source",
-        _ => "look at spec.model.source",
+        Reason::DigestMismatch => "correct spec.model.digest, or the file",
+        _ => "correct the source, or bring it back",
     };
-    Some(Trouble::new(Step::Model, reason, format!("{words}; {fix}")))
+    let message = format!("{}: {words}; {fix}", source(&wish.offload.spec.model.source));
+    Some(Trouble::new(Step::Model, reason, message))
+}
+
+fn source(source: &ModelSource) -> String {
+    match (&source.image, &source.https) {
+        (Some(image), _) => format!("spec.model.source.image {}", image.reference),
+        (None, Some(https)) => format!("spec.model.source.https {}", https.url),
+        (None, None) => "spec.model.source".into(),
+    }
 }
 
 /// The kubelet waits for the certificates. It says so in events only, so this is told from what is there.
