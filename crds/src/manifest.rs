@@ -30,7 +30,9 @@ pub fn document(definition: &CustomResourceDefinition) -> String {
 #[must_use]
 pub fn chart_template(definition: &CustomResourceDefinition) -> String {
     let text = document(definition).replacen("\nmetadata:\n", KEPT, 1);
-    format!("{{{{- if .Values.crds.enabled }}}}\n# Written by `make generate` from crds/src.\n{text}{{{{- end }}}}\n")
+    format!(
+        "{{{{- if .Values.crds.enabled }}}}\n# Written by `make generate` from crds/src.\n{text}{{{{- end }}}}\n"
+    )
 }
 
 const KEPT: &str = "

@@ -6,7 +6,7 @@
 
 {{/* What never changes for the life of the Deployment. */}}
 {{- define "longshore.selector" -}}
-app.kubernetes.io/name: longshore-operator
+app.kubernetes.io/name: longshore
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 

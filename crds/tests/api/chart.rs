@@ -72,7 +72,10 @@ fn the_operator_may_do_only_what_it_does() {
         for rule in object["rules"].as_array().into_iter().flatten() {
             for word in ["apiGroups", "resources", "verbs"].iter().flat_map(|list| list_of(&rule[*list])) {
                 assert!(!word.contains('*'), "{rule}");
-                assert!(!["secrets", "pods/exec", "serviceaccounts/token", "nodes/proxy"].contains(&word), "{rule}");
+                assert!(
+                    !["secrets", "pods/exec", "serviceaccounts/token", "nodes/proxy"].contains(&word),
+                    "{rule}"
+                );
                 assert!(!["escalate", "bind", "impersonate", "deletecollection"].contains(&word), "{rule}");
             }
         }
@@ -102,7 +105,9 @@ fn definitions_are_kept_unless_the_owner_says_otherwise() {
     let kept = |arguments: &[&str]| {
         let definitions = documents(&render(arguments).unwrap());
         let definitions = definitions.iter().filter(|object| object["kind"] == "CustomResourceDefinition");
-        definitions.map(|one| one["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep").collect::<Vec<_>>()
+        definitions
+            .map(|one| one["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep")
+            .collect::<Vec<_>>()
     };
     assert_eq!(kept(&[]), [true, true]);
     assert_eq!(kept(&["--set", "crds.keep=false"]), [false, false]);
@@ -137,7 +142,10 @@ fn the_default_class_is_a_class() {
     for (values, sources) in [
         ("image.registry=registry.example/longshore", r#"["Image"]"#),
         ("defaultClass.allowedHosts={models.site.example}", r#"["Https"]"#),
-        ("defaultClass.allowedHosts={a.example},defaultClass.allowedImagePrefixes={b.example/}", r#"["Image","Https"]"#),
+        (
+            "defaultClass.allowedHosts={a.example},defaultClass.allowedImagePrefixes={b.example/}",
+            r#"["Image","Https"]"#,
+        ),
     ] {
         let classes = documents(&default_class(&render(&["--set", values]).unwrap()));
         let [class] = &classes[..] else { panic!("{values}: {classes:?}") };

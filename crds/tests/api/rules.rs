@@ -45,9 +45,21 @@ pub fn rules() -> Vec<Row> {
 fn class() -> Vec<Row> {
     let row = |path, value, message| Row { subject: Class, path, value, message };
     vec![
-        row("spec.runtime.upstream.http", json!(8080), "runtime.upstream.http: 8080 and 9090 are the sidecar's"),
-        row("spec.runtime.upstream.http", json!(9090), "runtime.upstream.http: 8080 and 9090 are the sidecar's"),
-        row("spec.runtime.modelFormats", json!(["ONNX"]), "runtime.modelFormats: use 1 to 16 lower-case letters"),
+        row(
+            "spec.runtime.upstream.http",
+            json!(8080),
+            "runtime.upstream.http: 8080 and 9090 are the sidecar's",
+        ),
+        row(
+            "spec.runtime.upstream.http",
+            json!(9090),
+            "runtime.upstream.http: 8080 and 9090 are the sidecar's",
+        ),
+        row(
+            "spec.runtime.modelFormats",
+            json!(["ONNX"]),
+            "runtime.modelFormats: use 1 to 16 lower-case letters",
+        ),
         row("spec.runtime.scratch", json!(["tmp"]), "runtime.scratch: use absolute paths"),
         row("spec.runtime.scratch", json!(["/"]), "runtime.scratch: use absolute paths"),
         row("spec.runtime.scratch", json!(["/a/../etc"]), "runtime.scratch: use absolute paths"),
@@ -56,11 +68,27 @@ fn class() -> Vec<Row> {
         row("spec.runtime.resources.requests", json!({"cpu": "half"}), "runtime.resources: use quantities"),
         row("spec.runtime.resources.limits", json!({"memory": "1 GB"}), "runtime.resources: use quantities"),
         row("spec.accelerator.resource.name", json!("gpu"), "accelerator.resource.name: use VENDOR/NAME"),
-        row("spec.models", json!({"allowedSources": ["Image"]}), "models.allowedImagePrefixes: name at least one"),
+        row(
+            "spec.models",
+            json!({"allowedSources": ["Image"]}),
+            "models.allowedImagePrefixes: name at least one",
+        ),
         row("spec.models", json!({"allowedSources": ["Https"]}), "models.allowedHosts: name at least one"),
-        row("spec.models.allowedImagePrefixes", json!(["a.example/m"]), "models.allowedImagePrefixes: end each"),
-        row("spec.models.allowedHosts", json!(["https://a.example"]), "models.allowedHosts: use lower-case host"),
-        row("spec.endpoint.nodePortRange", json!({"first": 2, "last": 1}), "endpoint.nodePortRange: first must"),
+        row(
+            "spec.models.allowedImagePrefixes",
+            json!(["a.example/m"]),
+            "models.allowedImagePrefixes: end each",
+        ),
+        row(
+            "spec.models.allowedHosts",
+            json!(["https://a.example"]),
+            "models.allowedHosts: use lower-case host",
+        ),
+        row(
+            "spec.endpoint.nodePortRange",
+            json!({"first": 2, "last": 1}),
+            "endpoint.nodePortRange: first must",
+        ),
     ]
 }
 
@@ -83,8 +111,16 @@ fn model() -> Vec<Row> {
         row("spec.model.source", both, "spec.model.source: set exactly one of image and https"),
         row("spec.model.source", image("/person"), "spec.model.source.image.path: use a relative folder"),
         row("spec.model.source", image("a/../../b"), "spec.model.source.image.path: use a relative folder"),
-        row("spec.model.source", https("http://a.example/x"), "spec.model.source.https.url: use https://HOST/PATH"),
-        row("spec.model.source", https("https://u:p@a.example/x"), "spec.model.source.https.url: use https://"),
+        row(
+            "spec.model.source",
+            https("http://a.example/x"),
+            "spec.model.source.https.url: use https://HOST/PATH",
+        ),
+        row(
+            "spec.model.source",
+            https("https://u:p@a.example/x"),
+            "spec.model.source.https.url: use https://",
+        ),
         row("spec.model.source", https("https://a.example/x y"), "spec.model.source.https.url: use https://"),
         row("spec.model.source", https("https://a.example/x#y"), "spec.model.source.https.url: use https://"),
     ]
