@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 /// Field manager of every write.
 pub const FIELD_MANAGER: &str = "longshore-operator";
-/// Label of every child: the offload's name, shortened where it must be.
+/// Label of every child: the offload's name.
 pub const OFFLOAD_LABEL: &str = "longshore.dev/offload";
 /// Label of every child, for one watch over all of them.
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
