@@ -122,12 +122,16 @@ pub struct Limits {
     pub first_byte_milliseconds: u64,
     /// From the first byte of a request to the end of its headers, in milliseconds.
     pub headers_milliseconds: u64,
-    /// Slowest body, averaged over ten seconds, in bytes per second.
+    /// Slowest body, either way, averaged over `bodyWindowMilliseconds`, in bytes per second.
     pub body_bytes_per_second: u64,
+    /// Time over which the progress of a body is averaged, in milliseconds.
+    pub body_window_milliseconds: u64,
     /// A connection without a request in it is closed after this, in milliseconds.
     pub idle_milliseconds: u64,
     /// Bodies on their way in at once.
     pub uploads: u32,
+    /// Memory for bodies that wait for a slot, all requests together, in bytes; what does not fit waits in the client.
+    pub upload_buffer_bytes: u64,
 }
 
 impl Default for Limits {
@@ -141,8 +145,10 @@ impl Default for Limits {
             first_byte_milliseconds: 5_000,
             headers_milliseconds: 10_000,
             body_bytes_per_second: 1_024,
+            body_window_milliseconds: 10_000,
             idle_milliseconds: 60_000,
             uploads: 256,
+            upload_buffer_bytes: 8 << 20,
         }
     }
 }

@@ -1,0 +1,110 @@
+//! Whether a request may come in: pure. In: the request, the queue and what the last requests cost. Out: admit, wait or
+//! refuse. Refusing at arrival is what keeps an overloaded server useful: the device still has time to run the model
+//! itself.
+
+use std::time::{Duration, Instant};
+
+use wire::Outcome;
+
+/// With nobody inside, a measurement older than this is a rumour: one request is let in to renew it. Without that an
+/// endpoint that was slow for a moment would refuse for ever.
+const RUMOUR_AGE: Duration = Duration::from_secs(1);
+
+/// Everything that the decision rests on.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation {
+    pub now: Instant,
+    /// When the device stops waiting.
+    pub deadline: Instant,
+    /// Declared length of the body.
+    pub payload_bytes: Option<u64>,
+    pub payload_bytes_max: u64,
+    /// Requests inside the server, and how many may be.
+    pub running: u32,
+    pub concurrency: u32,
+    /// Requests that wait, how many of them go first, and how many may wait.
+    pub queued: u32,
+    pub ahead: u32,
+    pub queue_max: u32,
+    /// What is left of the work inside the server, summed.
+    pub work_left: Duration,
+    /// Cost of the last requests.
+    pub measured: Option<Measured>,
+}
+
+/// Cost of the last requests.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured {
+    /// How long a slot is taken.
+    pub mean: Duration,
+    /// Time until the answer begins.
+    pub p95: Duration,
+    /// When the last of them was measured.
+    pub at: Instant,
+}
+
+/// The decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A slot is free.
+    Admit,
+    /// It may wait for a slot.
+    Wait,
+    /// It would not end well.
+    Refuse(Outcome),
+}
+
+type Check = fn(&Situation) -> Option<Verdict>;
+
+/// The first answer wins.
+const CHECKS: &[Check] =
+    &[payload_too_large, deadline_passed, measurement_is_old, too_late, slot_is_free, queue_full];
+
+/// Decides, and says how long a request that arrives at once would wait.
+pub fn decide(situation: &Situation) -> (Verdict, Duration) {
+    let verdict = CHECKS.iter().find_map(|check| check(situation)).unwrap_or(Verdict::Wait);
+    (verdict, wait(situation))
+}
+
+/// Work ahead over measured throughput; nothing where a slot is free or nothing is known.
+pub fn wait(situation: &Situation) -> Duration {
+    let Some(measured) = situation.measured.filter(|_| !has_slot(situation)) else {
+        return Duration::ZERO;
+    };
+    (situation.work_left + measured.mean * situation.ahead) / situation.concurrency.max(1)
+}
+
+fn has_slot(situation: &Situation) -> bool {
+    situation.running < situation.concurrency && situation.queued == 0
+}
+
+fn payload_too_large(situation: &Situation) -> Option<Verdict> {
+    let too_large = situation.payload_bytes.is_some_and(|bytes| bytes > situation.payload_bytes_max);
+    too_large.then_some(Verdict::Refuse(Outcome::PayloadTooLarge))
+}
+
+fn deadline_passed(situation: &Situation) -> Option<Verdict> {
+    (situation.deadline <= situation.now).then_some(Verdict::Refuse(Outcome::Expired))
+}
+
+fn measurement_is_old(situation: &Situation) -> Option<Verdict> {
+    let old = situation.measured.is_some_and(|measured| situation.now > measured.at + RUMOUR_AGE);
+    (old && situation.running == 0 && situation.queued == 0).then_some(Verdict::Admit)
+}
+
+fn too_late(situation: &Situation) -> Option<Verdict> {
+    let service = situation.measured?.p95;
+    let left = situation.deadline.saturating_duration_since(situation.now);
+    (wait(situation) + service > left).then_some(Verdict::Refuse(Outcome::TooLate))
+}
+
+fn slot_is_free(situation: &Situation) -> Option<Verdict> {
+    has_slot(situation).then_some(Verdict::Admit)
+}
+
+fn queue_full(situation: &Situation) -> Option<Verdict> {
+    (situation.queued >= situation.queue_max).then_some(Verdict::Refuse(Outcome::QueueFull))
+}
+
+#[cfg(test)]
+mod tests;

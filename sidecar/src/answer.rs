@@ -1,0 +1,241 @@
+//! The body of a response on its way out. In: the model server's response body and what the request holds. Out: the same
+//! bytes; when they end, break, come too late or lose their reader, the slot, the connection and the outcome follow.
+//! A broken body stays broken: it never ends like a complete one.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::task::AbortHandle;
+use wire::Outcome;
+
+use crate::{ending::Ending, endpoint::Endpoint, listen::stream::SharedPace, queue::Slot, upstream::Lease};
+
+/// What hyper sends.
+pub struct ReplyBody {
+    kind: Kind,
+    _request: Option<OpenRequest>,
+}
+
+enum Kind {
+    Text(Bytes),
+    Answer(Answer),
+}
+
+impl ReplyBody {
+    pub fn text(text: impl Into<Bytes>) -> Self {
+        Self { kind: Kind::Text(text.into()), _request: None }
+    }
+
+    pub fn answer(answer: Answer) -> Self {
+        Self { kind: Kind::Answer(answer), _request: None }
+    }
+
+    /// Tells the connection that a request is open until this body is gone.
+    pub fn within(self, request: OpenRequest) -> Self {
+        Self { _request: Some(request), ..self }
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match &mut self.kind {
+            Kind::Text(text) if text.is_empty() => Poll::Ready(None),
+            Kind::Text(text) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(text))))),
+            Kind::Answer(answer) => answer.poll(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Text(text) => text.is_empty(),
+            Kind::Answer(answer) => answer.is_over && answer.body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Text(text) => SizeHint::with_exact(text.len() as u64),
+            Kind::Answer(answer) => answer.body.size_hint(),
+        }
+    }
+}
+
+/// A request that a connection is busy with.
+pub struct OpenRequest(SharedPace);
+
+impl OpenRequest {
+    pub fn begin(pace: &SharedPace) -> Self {
+        crate::listen::stream::with(pace, |pace| pace.begun());
+        Self(Arc::clone(pace))
+    }
+}
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        crate::listen::stream::with(&self.0, |pace| pace.ended(Instant::now()));
+    }
+}
+
+/// Work inside the model server.
+pub struct Work {
+    endpoint: Arc<Endpoint>,
+    slot: Option<Slot>,
+    began: Instant,
+}
+
+impl Work {
+    pub fn begin(endpoint: &Arc<Endpoint>, slot: Slot) -> Self {
+        Self { endpoint: Arc::clone(endpoint), slot: Some(slot), began: Instant::now() }
+    }
+
+    pub fn elapsed(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.began)
+    }
+
+    /// The server has finished.
+    pub fn finish(mut self, now: Instant) {
+        self.endpoint.load.held(now, self.elapsed(now));
+        self.slot = None;
+    }
+
+    /// The deadline passed inside the server: it would have taken at least this long.
+    pub fn expire(self, now: Instant) {
+        self.endpoint.load.served(now, self.elapsed(now));
+        self.endpoint.load.held(now, self.elapsed(now));
+    }
+
+    /// The server broke: it works on nothing.
+    pub fn fail(mut self) {
+        self.slot = None;
+    }
+}
+
+impl Drop for Work {
+    /// Abandoned. Closing the connection asks the server to stop, but few do: the slot stays taken for the predicted
+    /// rest, and no longer, so that a hung server costs one deadline.
+    fn drop(&mut self) {
+        let Some(slot) = self.slot.take() else { return };
+        let rest = self.endpoint.load.median().saturating_sub(self.elapsed(Instant::now()));
+        if let Ok(runtime) = tokio::runtime::Handle::try_current().map_err(drop)
+            && !rest.is_zero()
+        {
+            runtime.spawn(async move {
+                tokio::time::sleep(rest).await;
+                drop(slot);
+            });
+        }
+    }
+}
+
+/// What ends with a response.
+pub struct Held {
+    pub lease: Lease,
+    /// Whether the connection can carry another request afterwards.
+    pub reusable: bool,
+    pub work: Option<Work>,
+    pub ending: Option<Ending>,
+}
+
+impl Held {
+    fn end(self, outcome: Outcome) {
+        let now = Instant::now();
+        match (outcome, self.work) {
+            (Outcome::Served, Some(work)) => work.finish(now),
+            (Outcome::Expired, Some(work)) => work.expire(now),
+            (_, Some(work)) => work.fail(),
+            (_, None) => {}
+        }
+        if outcome == Outcome::Served && self.reusable {
+            self.lease.give_back();
+        }
+        if let Some(ending) = self.ending {
+            ending.finish(outcome);
+        }
+    }
+}
+
+type HeldCell = Arc<Mutex<Option<Held>>>;
+
+fn end(held: &HeldCell, outcome: Outcome) -> bool {
+    let held = held.lock().unwrap_or_else(PoisonError::into_inner).take();
+    held.map(|held| held.end(outcome)).is_some()
+}
+
+/// A response body with its deadline.
+pub struct Answer {
+    body: Incoming,
+    held: HeldCell,
+    watchdog: Option<AbortHandle>,
+    is_over: bool,
+}
+
+impl Answer {
+    pub fn new(body: Incoming, held: Held, deadline: Instant) -> Self {
+        let held: HeldCell = Arc::new(Mutex::new(Some(held)));
+        let mut answer = Self { body, held, watchdog: None, is_over: false };
+        answer.settle();
+        if !answer.is_over {
+            // Its own task: a body is not polled while its reader takes nothing, and the slot must not wait for that.
+            let held = Arc::clone(&answer.held);
+            let watch = async move {
+                tokio::time::sleep_until(deadline.into()).await;
+                end(&held, Outcome::Expired);
+            };
+            answer.watchdog = Some(tokio::spawn(watch).abort_handle());
+        }
+        answer
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        if self.held.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+            return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
+        }
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        match frame {
+            Some(Err(error)) => {
+                end(&self.held, Outcome::UpstreamFailed);
+                Poll::Ready(Some(Err(io::Error::other(error))))
+            }
+            frame => {
+                if frame.is_none() {
+                    self.is_over = true;
+                    end(&self.held, Outcome::Served);
+                } else {
+                    self.settle();
+                }
+                Poll::Ready(frame.map(|frame| frame.map_err(io::Error::other)))
+            }
+        }
+    }
+
+    /// The last byte is handed over: hyper need not ask again, so this is the end.
+    fn settle(&mut self) {
+        if self.body.is_end_stream() {
+            self.is_over = true;
+            end(&self.held, Outcome::Served);
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some(watchdog) = &self.watchdog {
+            watchdog.abort();
+        }
+        // The reader has left: the lease closes its connection, the ending counts it.
+        drop(self.held.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}

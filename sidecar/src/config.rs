@@ -1,0 +1,214 @@
+//! The checked configuration: addresses parsed, times as durations, nothing left to doubt. In: the file's text and the
+//! environment. Out: [`Config`], or an error that names the key and the fix.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use wire::{SidecarConfig, config::LoadHeader, name};
+
+use crate::listen::pace;
+
+/// Why a configuration was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{0}")]
+    Syntax(#[from] serde_saphyr::Error),
+    #[error("{key}: {fix}")]
+    Key { key: &'static str, fix: String },
+}
+
+/// What the program runs with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub admin: SocketAddr,
+    pub drain_socket: Option<PathBuf>,
+    pub upstream: Address,
+    pub model: wire::config::Model,
+    pub admission: Admission,
+    pub limits: Limits,
+    pub advertise: Advertise,
+    pub load_header: LoadHeader,
+    pub quiet: Duration,
+    pub drain_max: Duration,
+    pub relay_model_errors: bool,
+    pub policy_file: Option<PathBuf>,
+}
+
+/// Where the model server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// `HOST:PORT`; also the `Host` of what is sent there.
+    Tcp(String),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+/// How much work is let in.
+#[derive(Clone, Copy, Debug)]
+pub struct Admission {
+    pub concurrency: u32,
+    pub queue_max: u32,
+    pub timeout_default: Duration,
+    pub timeout_max: Duration,
+    pub payload_bytes_max: u64,
+}
+
+/// Bounds on connections and bodies.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub connections: usize,
+    pub streams: u32,
+    pub stream_window_bytes: u32,
+    pub headers: usize,
+    pub header_bytes: usize,
+    pub first_byte_max: Duration,
+    pub pace: pace::Bounds,
+    pub uploads: usize,
+    pub upload_buffer_bytes: usize,
+}
+
+/// How this endpoint calls itself.
+#[derive(Clone, Debug)]
+pub struct Advertise {
+    pub endpoint_id: String,
+    pub url: String,
+    pub zone: String,
+    pub nodes_file: Option<PathBuf>,
+}
+
+/// Reads and checks a configuration; `variable` looks up the environment.
+pub fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Config, Error> {
+    let raw: SidecarConfig = serde_saphyr::from_str(text)?;
+    if !name::is_model(&raw.model.name) {
+        return Err(key(
+            "model.name",
+            "use 1 to 63 of a-z 0-9 - _ . that begin and end with a letter or a digit",
+        ));
+    }
+    if raw.model.version.as_deref().is_some_and(|version| !name::is_version(version)) {
+        return Err(key("model.version", "use a positive whole number, such as \"3\""));
+    }
+    Ok(Config {
+        listen: socket("listen", &raw.listen)?,
+        admin: socket("admin", &with_pod_ip(&raw.admin, &variable)?)?,
+        drain_socket: (!raw.drain_socket.is_empty()).then(|| raw.drain_socket.clone().into()),
+        upstream: upstream(&raw.upstream.http)?,
+        admission: admission(&raw.admission)?,
+        limits: limits(&raw.limits)?,
+        advertise: advertise(raw.advertise, &variable),
+        model: raw.model,
+        load_header: raw.load_header,
+        quiet: Duration::from_millis(raw.drain.quiet_milliseconds),
+        drain_max: Duration::from_millis(raw.drain.deadline_milliseconds),
+        relay_model_errors: raw.relay_model_errors,
+        policy_file: raw.policy_file.map(Into::into),
+    })
+}
+
+fn key(key: &'static str, fix: impl Into<String>) -> Error {
+    Error::Key { key, fix: fix.into() }
+}
+
+fn socket(name: &'static str, text: &str) -> Result<SocketAddr, Error> {
+    text.parse()
+        .map_err(|_| key(name, format!("{text:?} is not ADDRESS:PORT, such as 0.0.0.0:8080 or [::]:8080")))
+}
+
+fn with_pod_ip(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String, Error> {
+    const PLACE: &str = "$(POD_IP)";
+    if !text.contains(PLACE) {
+        return Ok(text.into());
+    }
+    let address = variable("POD_IP")
+        .ok_or_else(|| key("admin", "set the environment variable POD_IP, which it names"))?;
+    let address = if address.contains(':') { format!("[{address}]") } else { address };
+    Ok(text.replace(PLACE, &address))
+}
+
+fn upstream(text: &str) -> Result<Address, Error> {
+    if let Some(path) = text.strip_prefix("unix:").filter(|path| path.starts_with('/')) {
+        return Ok(Address::Unix(path.into()));
+    }
+    let authority = text.strip_prefix("http://").map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+    match authority.map(str::parse::<http::uri::Authority>) {
+        Some(Ok(authority)) if authority.port().is_some() && !authority.as_str().contains('@') => {
+            Ok(Address::Tcp(authority.as_str().into()))
+        }
+        _ => Err(key("upstream.http", format!("{text:?} is not http://HOST:PORT or unix:/PATH"))),
+    }
+}
+
+fn admission(raw: &wire::config::Admission) -> Result<Admission, Error> {
+    if raw.max_concurrency == 0 {
+        return Err(key("admission.maxConcurrency", "use at least 1"));
+    }
+    if raw.default_timeout_milliseconds == 0 {
+        return Err(key("admission.defaultTimeoutMilliseconds", "use at least 1"));
+    }
+    if raw.max_timeout_milliseconds < raw.default_timeout_milliseconds {
+        return Err(key(
+            "admission.maxTimeoutMilliseconds",
+            "use at least admission.defaultTimeoutMilliseconds",
+        ));
+    }
+    if raw.max_payload_bytes == 0 {
+        return Err(key("admission.maxPayloadBytes", "use at least 1"));
+    }
+    Ok(Admission {
+        concurrency: raw.max_concurrency,
+        queue_max: raw.max_queue_depth,
+        timeout_default: Duration::from_millis(raw.default_timeout_milliseconds.into()),
+        timeout_max: Duration::from_millis(raw.max_timeout_milliseconds.into()),
+        payload_bytes_max: raw.max_payload_bytes,
+    })
+}
+
+fn limits(raw: &wire::config::Limits) -> Result<Limits, Error> {
+    let positive = [
+        ("limits.connections", u64::from(raw.connections)),
+        ("limits.streamsPerConnection", raw.streams_per_connection.into()),
+        ("limits.headers", raw.headers.into()),
+        ("limits.headerBytes", raw.header_bytes.into()),
+        ("limits.firstByteMilliseconds", raw.first_byte_milliseconds),
+        ("limits.headersMilliseconds", raw.headers_milliseconds),
+        ("limits.bodyBytesPerSecond", raw.body_bytes_per_second),
+        ("limits.bodyWindowMilliseconds", raw.body_window_milliseconds),
+        ("limits.idleMilliseconds", raw.idle_milliseconds),
+        ("limits.uploads", raw.uploads.into()),
+    ];
+    if let Some((name, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
+        return Err(key(name, "use at least 1; nothing here may be unlimited"));
+    }
+    // RFC 9113 gives the bounds of a window.
+    if raw.stream_window_bytes < 1 || raw.stream_window_bytes > i32::MAX.unsigned_abs() {
+        return Err(key("limits.streamWindowBytes", "use 1 to 2147483647"));
+    }
+    Ok(Limits {
+        connections: raw.connections as usize,
+        streams: raw.streams_per_connection,
+        stream_window_bytes: raw.stream_window_bytes,
+        headers: raw.headers as usize,
+        header_bytes: raw.header_bytes as usize,
+        first_byte_max: Duration::from_millis(raw.first_byte_milliseconds),
+        pace: pace::Bounds {
+            head_max: Duration::from_millis(raw.headers_milliseconds),
+            idle_max: Duration::from_millis(raw.idle_milliseconds),
+            window: Duration::from_millis(raw.body_window_milliseconds),
+            window_bytes_min: (raw.body_bytes_per_second.saturating_mul(raw.body_window_milliseconds) / 1000)
+                .max(1),
+        },
+        uploads: raw.uploads as usize,
+        upload_buffer_bytes: usize::try_from(raw.upload_buffer_bytes)
+            .unwrap_or(usize::MAX)
+            .min(tokio::sync::Semaphore::MAX_PERMITS),
+    })
+}
+
+fn advertise(raw: wire::config::Advertise, variable: impl Fn(&str) -> Option<String>) -> Advertise {
+    let endpoint_id = if raw.endpoint_id.is_empty() {
+        variable("NODE_NAME").or_else(|| variable("HOSTNAME")).unwrap_or_else(|| "endpoint".into())
+    } else {
+        raw.endpoint_id
+    };
+    Advertise { endpoint_id, url: raw.url, zone: raw.zone, nodes_file: raw.nodes_file.map(Into::into) }
+}

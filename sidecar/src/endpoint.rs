@@ -1,0 +1,65 @@
+//! What every connection and every request of this process share.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+use tokio::sync::Semaphore;
+
+use crate::{
+    config::Config, drain::Drain, ending::Running, load::Load, metrics::Metrics, own::Files, queue::Queue,
+    ready::Ready, upstream::Upstream,
+};
+
+/// Relays of `GET` at once: they take no slot, so they need a bound of their own.
+const RELAYS_MAX: usize = 16;
+
+/// The offload endpoint.
+pub struct Endpoint {
+    pub config: Config,
+    pub names: Names,
+    pub connections: Arc<Semaphore>,
+    pub uploads: Arc<Semaphore>,
+    pub upload_memory: Arc<Semaphore>,
+    pub relays: Arc<Semaphore>,
+    pub queue: Arc<Queue>,
+    pub upstream: Arc<Upstream>,
+    pub load: Load,
+    pub ready: Ready,
+    pub drain: Drain,
+    pub running: Running,
+    pub metrics: Metrics,
+    pub files: Files,
+}
+
+/// What every answer says about its origin.
+pub struct Names {
+    pub endpoint: HeaderValue,
+    pub digest: Option<HeaderValue>,
+}
+
+impl Endpoint {
+    pub fn new(config: Config) -> Arc<Self> {
+        let admission = &config.admission;
+        let header = |text: &str| HeaderValue::from_str(text).ok();
+        let names = Names {
+            endpoint: header(&config.advertise.endpoint_id).unwrap_or(HeaderValue::from_static("endpoint")),
+            digest: config.model.digest.as_ref().and_then(|digest| header(digest.as_str())),
+        };
+        Arc::new(Self {
+            names,
+            connections: Arc::new(Semaphore::new(config.limits.connections)),
+            uploads: Arc::new(Semaphore::new(config.limits.uploads)),
+            upload_memory: Arc::new(Semaphore::new(config.limits.upload_buffer_bytes)),
+            relays: Arc::new(Semaphore::new(RELAYS_MAX)),
+            queue: Queue::new(admission.concurrency, admission.queue_max),
+            upstream: Upstream::new(config.upstream.clone(), admission.concurrency as usize + RELAYS_MAX),
+            load: Load::default(),
+            ready: Ready::new(),
+            drain: Drain::new(),
+            running: Running::new(),
+            metrics: Metrics::new(),
+            files: Files::new(&config),
+            config,
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! Header lines that cross the endpoint. In: what came. Out: what may go on; framing, hop-by-hop lines, our own words and
+//! whatever a client could use to speak in a proxy's name stay here.
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{
+        ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE,
+        PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    },
+};
+
+const HOP_BY_HOP: [HeaderName; 9] = [
+    CONNECTION,
+    CONTENT_LENGTH,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HeaderName::from_static("keep-alive"),
+];
+const PREFIXES: [&str; 3] = [wire::header::PREFIX, "x-forwarded-", "proxy-"];
+/// Accept-Encoding: a compressed answer would cost the device more than it saves on tensors, and hides its length.
+const REQUEST_ONLY: [HeaderName; 5] =
+    [HOST, EXPECT, FORWARDED, ACCEPT_ENCODING, HeaderName::from_static("x-request-id")];
+
+/// Lines of a request that the model server may see.
+pub fn to_server(from: &HeaderMap, host: &str) -> HeaderMap {
+    let mut to =
+        passing(from, |name| REQUEST_ONLY.contains(name) || name.as_str() == wire::header::LOAD_FORMAT);
+    if let Ok(host) = HeaderValue::from_str(host) {
+        to.insert(HOST, host);
+    }
+    to
+}
+
+/// Lines of a response that the device may see.
+pub fn to_device(from: &HeaderMap) -> HeaderMap {
+    passing(from, |name| name.as_str() == wire::header::LOAD)
+}
+
+fn passing(from: &HeaderMap, stops: impl Fn(&HeaderName) -> bool) -> HeaderMap {
+    let named: Vec<&str> = from
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .collect();
+    let mut to = HeaderMap::with_capacity(from.len());
+    for (name, value) in from {
+        let stopped = HOP_BY_HOP.contains(name)
+            || stops(name)
+            || PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
+            || named.iter().any(|other| other.trim().eq_ignore_ascii_case(name.as_str()));
+        if !stopped {
+            to.append(name, value.clone());
+        }
+    }
+    to
+}
+
+/// Reads `longshore-deadline-ms`: absent, a positive whole number, or an error.
+pub fn deadline_milliseconds(headers: &HeaderMap) -> Result<Option<u64>, ()> {
+    const DIGITS_MAX: usize = 9;
+    let mut values = headers.get_all(wire::header::DEADLINE_MS).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let digits = value.to_str().map_err(drop)?;
+    let is_number =
+        (1..=DIGITS_MAX).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if values.next().is_some() || !is_number {
+        return Err(());
+    }
+    digits.parse().ok().filter(|milliseconds| *milliseconds > 0).map(Some).ok_or(())
+}

@@ -1,0 +1,182 @@
+//! One inference: admit, gather, queue, forward, report. In: a request. Out: the model's answer or a refusal. The order
+//! is the design: refuse before the body is read, take a slot only when the body is at hand.
+
+use std::{
+    sync::{Arc, PoisonError},
+    time::{Duration, Instant},
+};
+
+use http::{Method, Request, StatusCode};
+use hyper::body::Incoming;
+use tokio::time::timeout_at;
+use wire::Outcome;
+
+use crate::{
+    admit::{Verdict, decide},
+    answer::Work,
+    drain::Phase,
+    ending::Ending,
+    endpoint::Endpoint,
+    forward::{self, Passage},
+    headers,
+    load::{self, situation},
+    queue::{NoSlot, Slot},
+    respond::{Refusal, Reply},
+    route::{Context, content_length},
+    upload::{self, Fault, Upload},
+    upstream,
+};
+
+/// Serves one inference, and counts it.
+pub async fn infer(cx: &mut Context, request: Request<Incoming>) -> Result<Reply, Refusal> {
+    let ending = Ending::begin(&cx.endpoint, cx.protocol);
+    match attempt(cx, request).await {
+        Ok(passage) => forward::finish(cx, passage, ending).await,
+        Err(refusal) => {
+            ending.finish(refusal.outcome);
+            Err(refusal)
+        }
+    }
+}
+
+async fn attempt(cx: &mut Context, request: Request<Incoming>) -> Result<Passage, Refusal> {
+    let endpoint = Arc::clone(&cx.endpoint);
+    let arrived = Instant::now();
+    let deadline = arrived + time_allowed(&endpoint, &request)?;
+    check_open(&endpoint)?;
+    admit(&endpoint, deadline, content_length(&request))?;
+
+    let (parts, body) = request.into_parts();
+    let mut upload = arriving(&endpoint, body)?;
+    gather(&endpoint, &mut upload, deadline).await?;
+    cx.unread = !upload.is_at_hand();
+    admit(&endpoint, deadline, None)?;
+
+    let queued = Instant::now();
+    let slot = take_slot(&endpoint, deadline).await?;
+    let waited = queued.elapsed();
+    endpoint.metrics.waited(waited);
+    forward(&endpoint, &parts, upload, slot, Times { deadline, waited }).await
+}
+
+/// Times of one request.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    deadline: Instant,
+    waited: Duration,
+}
+
+fn time_allowed(endpoint: &Endpoint, request: &Request<Incoming>) -> Result<Duration, Refusal> {
+    let admission = &endpoint.config.admission;
+    let asked =
+        headers::deadline_milliseconds(request.headers()).map_err(|()| Refusal::from(Outcome::Malformed))?;
+    Ok(asked
+        .map_or(admission.timeout_default, |asked| Duration::from_millis(asked).min(admission.timeout_max)))
+}
+
+/// Whether anything is served here at the moment.
+pub fn check_open(endpoint: &Endpoint) -> Result<(), Refusal> {
+    if endpoint.drain.phase() >= Phase::Refusing {
+        return Err(Outcome::Draining.into());
+    }
+    if !endpoint.ready.is_ready() {
+        return Err(Outcome::ModelNotReady.into());
+    }
+    Ok(())
+}
+
+fn admit(endpoint: &Endpoint, deadline: Instant, payload_bytes: Option<u64>) -> Result<(), Refusal> {
+    let (verdict, _) = decide(&situation(endpoint, Instant::now(), deadline, payload_bytes));
+    match verdict {
+        Verdict::Admit | Verdict::Wait => Ok(()),
+        Verdict::Refuse(outcome) => Err(outcome.into()),
+    }
+}
+
+fn arriving(endpoint: &Endpoint, body: Incoming) -> Result<Upload, Refusal> {
+    let limits = &endpoint.config.limits;
+    let bounds = upload::Bounds {
+        bytes_max: endpoint.config.admission.payload_bytes_max,
+        window: limits.pace.window,
+        window_bytes_min: limits.pace.window_bytes_min,
+    };
+    let place =
+        Arc::clone(&endpoint.uploads).try_acquire_owned().map_err(|_| Refusal::from(Outcome::QueueFull))?;
+    Ok(Upload::arriving(body, bounds, place))
+}
+
+async fn gather(endpoint: &Endpoint, upload: &mut Upload, deadline: Instant) -> Result<(), Refusal> {
+    match timeout_at(deadline.into(), upload.gather(&endpoint.upload_memory)).await {
+        Ok(gathered) => gathered.map_err(refusal_of),
+        Err(_) => Err(Outcome::Expired.into()),
+    }
+}
+
+fn refusal_of(fault: Fault) -> Refusal {
+    match fault {
+        Fault::TooLong => Outcome::PayloadTooLarge.into(),
+        Fault::TooSlow => Refusal::with_status(Outcome::Malformed, StatusCode::REQUEST_TIMEOUT),
+        Fault::Broken => Outcome::Malformed.into(),
+        Fault::Left => Outcome::ClientLeft.into(),
+    }
+}
+
+async fn take_slot(endpoint: &Endpoint, deadline: Instant) -> Result<Slot, Refusal> {
+    // One that is let in to renew an old measurement starts at once, whatever the measurement says.
+    let start_by = load::start_by(endpoint, deadline).max(Instant::now());
+    endpoint.queue.enter(start_by).await.map_err(|reason| match reason {
+        NoSlot::Full => Outcome::QueueFull.into(),
+        NoSlot::Expired => Outcome::Expired.into(),
+    })
+}
+
+async fn forward(
+    endpoint: &Arc<Endpoint>,
+    parts: &http::request::Parts,
+    upload: Upload,
+    slot: Slot,
+    times: Times,
+) -> Result<Passage, Refusal> {
+    let reusable = upload.is_at_hand();
+    let fault = upload.fault_cell();
+    let request = forward::request(endpoint, Method::POST, parts.uri.path(), &parts.headers, upload);
+    let work = Work::begin(endpoint, slot);
+    let sent = timeout_at(times.deadline.into(), endpoint.upstream.send(request)).await;
+    let now = Instant::now();
+    match sent {
+        Ok(Ok((lease, response))) => {
+            endpoint.load.served(now, work.elapsed(now));
+            endpoint.metrics.served(work.elapsed(now));
+            let service = work.elapsed(now);
+            Ok(Passage {
+                lease,
+                response,
+                reusable,
+                work: Some(work),
+                deadline: times.deadline,
+                waited: times.waited,
+                service,
+            })
+        }
+        Err(_) => {
+            work.expire(now);
+            Err(Outcome::Expired.into())
+        }
+        Ok(Err(error)) => {
+            work.fail();
+            let fault = fault.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(fault) = fault {
+                return Err(refusal_of(fault));
+            }
+            failed(endpoint, &error);
+            Err(Outcome::UpstreamFailed.into())
+        }
+    }
+}
+
+/// The model server did not answer: readiness looks at once.
+pub fn failed(endpoint: &Endpoint, error: &upstream::Error) {
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    tracing::warn!(%error, cause, "upstream failed");
+    endpoint.ready.suspect(matches!(error, upstream::Error::Connect(_)));
+}

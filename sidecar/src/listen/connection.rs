@@ -1,0 +1,183 @@
+//! One connection from its first byte to its last. In: an accepted socket. Out: its requests, handed to
+//! [`crate::route`]; it answers itself only what never became a request.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{Sleep, sleep_until, timeout},
+};
+use wire::Outcome;
+
+use super::{
+    head::Fault,
+    pace::{Pace, Verdict},
+    scan::Scanner,
+    sniff::{Protocol, Sniffed, sniff},
+    stream::{SharedPace, Watched, with},
+};
+use crate::{drain::Phase, endpoint::Endpoint, respond, route::Requests};
+
+/// Window of a whole HTTP/2 connection: sixteen streams at full speed.
+const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
+/// What hyper may hold of one answer before the peer takes it.
+const SEND_BUFFER_BYTES: usize = 64 << 10;
+/// How much of a refused body is read and thrown away, and for how long.
+const LINGER_BYTES_MAX: usize = 1 << 20;
+const LINGER_MAX: Duration = Duration::from_secs(2);
+/// How long an HTTP/2 peer has to notice that the connection ends.
+const GOAWAY_MAX: Duration = Duration::from_secs(1);
+
+/// Serves a connection to its end.
+pub async fn serve(mut stream: TcpStream, endpoint: &Arc<Endpoint>) {
+    let limits = &endpoint.config.limits;
+    // Without it a small answer waits for the acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    let Ok(sniffed) = sniff(&mut stream, tokio::time::Instant::now() + limits.first_byte_max).await else {
+        return;
+    };
+    let pace = Arc::new(Mutex::new(Pace::new(Instant::now(), limits.pace)));
+    let requests = Requests::new(Arc::clone(endpoint), sniffed.protocol, Arc::clone(&pace));
+    match sniffed.protocol {
+        // On the heap each: an idle connection pays for its own protocol only.
+        Protocol::Http1 => Box::pin(serve_http1(stream, sniffed, pace, requests, endpoint)).await,
+        Protocol::Http2 => Box::pin(serve_http2(stream, sniffed, pace, requests, endpoint)).await,
+    }
+}
+
+async fn serve_http1(
+    stream: TcpStream,
+    sniffed: Sniffed,
+    pace: SharedPace,
+    requests: Requests,
+    endpoint: &Arc<Endpoint>,
+) {
+    let limits = &endpoint.config.limits;
+    let scanner = Scanner::new(limits.headers, limits.header_bytes);
+    let io = TokioIo::new(Watched::new(stream, sniffed.bytes, Some(scanner), Arc::clone(&pace)));
+    let mut connection = http1::Builder::new()
+        .keep_alive(true)
+        .max_headers(limits.headers + 1)
+        // Also the most that is read ahead of a body.
+        .max_buf_size(limits.header_bytes.max(MIN_BUFFER_BYTES))
+        .serve_connection(io, requests);
+    // A connection that idles through the refusing still gets an answer when it asks, not a reset.
+    let end = supervise(&pace, endpoint, Phase::Drained, |cx, leaving| {
+        if leaving {
+            Pin::new(&mut connection).graceful_shutdown();
+        }
+        connection.poll_without_shutdown(cx).map(|_| ())
+    })
+    .await;
+    let (mut stream, fault) = connection.into_parts().io.into_inner().into_parts();
+    let late = if let Some(Verdict::Fault(fault)) = end { Some(fault) } else { None };
+    let answering = with(&pace, |pace| pace.is_answering());
+    if let Some(fault) = fault.or(late).filter(|_| !answering) {
+        answer_fault(&mut stream, fault, endpoint).await;
+        Box::pin(linger(stream)).await;
+    } else if with(&pace, |pace| pace.must_linger()) {
+        Box::pin(linger(stream)).await;
+    }
+}
+
+/// hyper takes no smaller buffer.
+const MIN_BUFFER_BYTES: usize = 8192;
+
+async fn serve_http2(
+    stream: TcpStream,
+    sniffed: Sniffed,
+    pace: SharedPace,
+    requests: Requests,
+    endpoint: &Arc<Endpoint>,
+) {
+    let limits = &endpoint.config.limits;
+    let io = TokioIo::new(Watched::new(stream, sniffed.bytes, None, Arc::clone(&pace)));
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .initial_stream_window_size(limits.stream_window_bytes)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_send_buf_size(SEND_BUFFER_BYTES)
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        .serve_connection(io, requests);
+    let mut connection = pin!(connection);
+    let end = supervise(&pace, endpoint, Phase::Refusing, |cx, leaving| {
+        if leaving {
+            connection.as_mut().graceful_shutdown();
+        }
+        connection.as_mut().poll(cx).map(|_| ())
+    })
+    .await;
+    if end == Some(Verdict::Idle) {
+        connection.as_mut().graceful_shutdown();
+        let _ = timeout(GOAWAY_MAX, connection).await;
+    }
+}
+
+/// Drives a connection until it ends by itself (`None`) or must be ended; asks it to leave at a phase of the drain.
+async fn supervise(
+    pace: &SharedPace,
+    endpoint: &Arc<Endpoint>,
+    leave_at: Phase,
+    mut poll: impl FnMut(&mut Context<'_>, bool) -> Poll<()>,
+) -> Option<Verdict> {
+    let mut timer: Pin<Box<Sleep>> = Box::pin(sleep_until(tokio::time::Instant::now()));
+    let mut leave = pin!(endpoint.drain.reached(leave_at));
+    let mut left = false;
+    poll_fn(move |cx| {
+        let leaving = !left && leave.as_mut().poll(cx).is_ready();
+        left |= leaving;
+        if poll(cx, leaving).is_ready() {
+            return Poll::Ready(None);
+        }
+        loop {
+            match with(pace, |pace| pace.verdict(Instant::now())) {
+                Verdict::Fine(until) => {
+                    let until = tokio::time::Instant::from_std(until);
+                    if until < timer.deadline() || timer.is_elapsed() {
+                        timer.as_mut().reset(until);
+                    }
+                }
+                verdict => return Poll::Ready(Some(verdict)),
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    })
+    .await
+}
+
+async fn answer_fault(stream: &mut TcpStream, fault: Fault, endpoint: &Endpoint) {
+    tracing::debug!(rule = fault.reason(), "malformed request");
+    endpoint.metrics.count(Outcome::Malformed, Protocol::Http1);
+    let bytes: Bytes = respond::raw_fault(endpoint, fault);
+    let _ = timeout(LINGER_MAX, stream.write_all(&bytes)).await;
+}
+
+/// Closes our side, then reads and drops what is still coming, within bounds: closing with unread bytes in the socket
+/// would reset the connection and destroy the answer on its way.
+async fn linger(mut stream: TcpStream) {
+    let swallow = async {
+        let _ = stream.shutdown().await;
+        let mut buffer = [0; 4096];
+        let mut left = LINGER_BYTES_MAX;
+        while let Ok(taken @ 1..) = stream.read(&mut buffer).await {
+            left = left.saturating_sub(taken);
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    let _ = timeout(LINGER_MAX, swallow).await;
+}

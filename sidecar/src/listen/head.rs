@@ -1,0 +1,182 @@
+//! Strict reading of one HTTP/1 request head. In: the bytes up to and with the empty line. Out: how its body is framed,
+//! or the fault. hyper is lenient where RFC 9112 lets a server be; in front of another server leniency is smuggling.
+//! It never changes a byte.
+
+/// What is wrong with a request, before anything else can be said about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Ambiguous or broken framing; the text names the rule.
+    Broken(&'static str),
+    /// Too many header lines or bytes.
+    TooLarge,
+    /// The head took too long.
+    TooSlow,
+}
+
+impl Fault {
+    /// Status code and the words behind it.
+    pub const fn status(self) -> (u16, &'static str) {
+        match self {
+            Self::Broken(_) => (400, "Bad Request"),
+            Self::TooLarge => (431, "Request Header Fields Too Large"),
+            Self::TooSlow => (408, "Request Timeout"),
+        }
+    }
+
+    /// For the log.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Broken(rule) => rule,
+            Self::TooLarge => "header lines or bytes over the limit",
+            Self::TooSlow => "head slower than the limit",
+        }
+    }
+}
+
+/// How the body behind a head ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// After this many bytes.
+    Length(u64),
+    /// With the last chunk.
+    Chunked,
+}
+
+const METHODS: [&[u8]; 7] = [b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"];
+
+#[derive(Default)]
+struct Fields<'a> {
+    host: Option<&'a [u8]>,
+    length: Option<u64>,
+    chunked: bool,
+}
+
+/// Reads a head that ends with an empty line and holds no bare CR or LF.
+pub fn check(head: &[u8], headers_max: usize) -> Result<Framing, Fault> {
+    let mut lines = head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let request = lines.next().unwrap_or_default();
+    let (method, target, version) = request_line(request)?;
+    let mut fields = Fields::default();
+    for (index, line) in lines.take_while(|line| !line.is_empty()).enumerate() {
+        if index >= headers_max {
+            return Err(Fault::TooLarge);
+        }
+        field(line, &mut fields)?;
+    }
+    host(target, version, fields.host)?;
+    body(method, version, &fields)
+}
+
+fn request_line(line: &[u8]) -> Result<(&[u8], &[u8], &[u8]), Fault> {
+    let mut words = line.split(|byte| *byte == b' ');
+    let (Some(method), Some(target), Some(version), None) =
+        (words.next(), words.next(), words.next(), words.next())
+    else {
+        return Err(Fault::Broken("request line is not method, target, version"));
+    };
+    if !METHODS.contains(&method) {
+        return Err(Fault::Broken("unknown method"));
+    }
+    if !matches!(version, b"HTTP/1.1" | b"HTTP/1.0") {
+        return Err(Fault::Broken("unknown version"));
+    }
+    if target.is_empty() || !target.iter().all(u8::is_ascii_graphic) {
+        return Err(Fault::Broken("target has bytes that a URL cannot have"));
+    }
+    Ok((method, target, version))
+}
+
+fn field<'a>(line: &'a [u8], fields: &mut Fields<'a>) -> Result<(), Fault> {
+    let colon =
+        line.iter().position(|byte| *byte == b':').ok_or(Fault::Broken("header line without colon"))?;
+    let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+    if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) {
+        return Err(Fault::Broken("header name is not a token"));
+    }
+    if value.iter().any(|byte| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f) {
+        return Err(Fault::Broken("control character in a header value"));
+    }
+    if name.eq_ignore_ascii_case(b"host") && fields.host.replace(value).is_some() {
+        return Err(Fault::Broken("two Host lines"));
+    }
+    if name.eq_ignore_ascii_case(b"content-length") && fields.length.replace(length(value)?).is_some() {
+        return Err(Fault::Broken("two Content-Length lines"));
+    }
+    if name.eq_ignore_ascii_case(b"transfer-encoding") {
+        if std::mem::replace(&mut fields.chunked, true) {
+            return Err(Fault::Broken("two Transfer-Encoding lines"));
+        }
+        if value != b"chunked" {
+            return Err(Fault::Broken("transfer coding is not exactly chunked"));
+        }
+    }
+    Ok(())
+}
+
+fn length(value: &[u8]) -> Result<u64, Fault> {
+    const DIGITS_MAX: usize = 18;
+    if value.is_empty() || value.len() > DIGITS_MAX || !value.iter().all(u8::is_ascii_digit) {
+        return Err(Fault::Broken("Content-Length is not a number"));
+    }
+    Ok(value.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')))
+}
+
+fn host(target: &[u8], version: &[u8], host: Option<&[u8]>) -> Result<(), Fault> {
+    let Some(host) = host else {
+        return if version == b"HTTP/1.0" && target.starts_with(b"/") {
+            Ok(())
+        } else {
+            Err(Fault::Broken("no Host line"))
+        };
+    };
+    let in_authority = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_:[]%".contains(byte);
+    if host.is_empty() || !host.iter().all(in_authority) {
+        return Err(Fault::Broken("Host is not an authority"));
+    }
+    if target.starts_with(b"/") {
+        return Ok(());
+    }
+    let rest = target.strip_prefix(b"http://").ok_or(Fault::Broken("target is not a path"))?;
+    let authority = rest.split(|byte| matches!(byte, b'/' | b'?')).next().unwrap_or_default();
+    if authority.eq_ignore_ascii_case(host) {
+        Ok(())
+    } else {
+        Err(Fault::Broken("target names another authority than Host"))
+    }
+}
+
+fn body(method: &[u8], version: &[u8], fields: &Fields<'_>) -> Result<Framing, Fault> {
+    if fields.chunked && fields.length.is_some() {
+        return Err(Fault::Broken("Content-Length with Transfer-Encoding"));
+    }
+    if fields.chunked && version == b"HTTP/1.0" {
+        return Err(Fault::Broken("Transfer-Encoding in HTTP/1.0"));
+    }
+    let length = fields.length.unwrap_or(0);
+    let takes_no_body = matches!(method, b"GET" | b"HEAD" | b"DELETE" | b"OPTIONS");
+    if takes_no_body && (fields.chunked || length > 0) {
+        return Err(Fault::Broken("body on a method that has none"));
+    }
+    Ok(if fields.chunked { Framing::Chunked } else { Framing::Length(length) })
+}
+
+const fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
+}

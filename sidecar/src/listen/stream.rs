@@ -1,0 +1,122 @@
+//! A connection as hyper sees it: the sniffed bytes first, every byte of HTTP/1 past the scanner, every stall noted.
+//! It holds no data but the sniffed bytes; a fault stays here for the supervisor to answer.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+
+use super::{head::Fault, pace::Pace, scan::Scanner};
+
+/// A pace that the stream, the requests and the supervisor share.
+pub type SharedPace = Arc<Mutex<Pace>>;
+
+/// Runs `f` on the shared pace.
+pub fn with<T>(pace: &SharedPace, f: impl FnOnce(&mut Pace) -> T) -> T {
+    f(&mut pace.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// A watched TCP connection.
+pub struct Watched {
+    stream: TcpStream,
+    sniffed: Vec<u8>,
+    scanner: Option<Scanner>,
+    pace: SharedPace,
+    fault: Option<Fault>,
+}
+
+impl Watched {
+    pub fn new(stream: TcpStream, sniffed: Vec<u8>, scanner: Option<Scanner>, pace: SharedPace) -> Self {
+        Self { stream, sniffed, scanner, pace, fault: None }
+    }
+
+    /// The connection and what was wrong with it.
+    pub fn into_parts(self) -> (TcpStream, Option<Fault>) {
+        (self.stream, self.fault)
+    }
+
+    fn note_received(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut in_head = false;
+        if let Some(scanner) = &mut self.scanner {
+            if let Err(fault) = scanner.scan(bytes) {
+                // Inside a request the error reaches its handler, which answers.
+                let is_answering = with(&self.pace, |pace| pace.is_answering());
+                self.fault = (!is_answering).then_some(fault);
+                return Err(io::Error::new(io::ErrorKind::InvalidData, fault.reason()));
+            }
+            in_head = scanner.in_head();
+        }
+        with(&self.pace, |pace| pace.received(Instant::now(), in_head));
+        Ok(())
+    }
+
+    fn note_sent(&self, result: &Poll<io::Result<usize>>) {
+        match result {
+            Poll::Ready(Ok(bytes)) => with(&self.pace, |pace| pace.sent(*bytes)),
+            Poll::Pending => with(&self.pace, |pace| pace.blocked(Instant::now())),
+            Poll::Ready(Err(_)) => {}
+        }
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let me = &mut *self;
+        let before = buf.filled().len();
+        if me.sniffed.is_empty() {
+            ready!(Pin::new(&mut me.stream).poll_read(cx, buf))?;
+        } else {
+            let taken = me.sniffed.len().min(buf.remaining());
+            buf.put_slice(&me.sniffed[..taken]);
+            me.sniffed.drain(..taken);
+        }
+        let outcome = me.note_received(&buf.filled()[before..]);
+        if outcome.is_err() {
+            // The parser must not see the end of a head that was refused.
+            buf.set_filled(before);
+        }
+        Poll::Ready(outcome)
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.note_sent(&result);
+        result
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.note_sent(&result);
+        result
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

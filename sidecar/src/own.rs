@@ -1,0 +1,166 @@
+//! Pages of our own: load, identity, policy. In: what is known here and two files that the operator keeps. Out: JSON.
+//! The files are read again when they changed, looked at no more often than every two seconds.
+
+use std::{
+    os::unix::fs::MetadataExt,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use http::{
+    HeaderMap, HeaderValue, StatusCode,
+    header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+};
+use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
+use wire::{EndpointInfo, Node, NodeTable, Outcome, PolicyBundle, endpoint::ServedModel};
+
+use crate::{
+    answer::ReplyBody,
+    config::Config,
+    endpoint::Endpoint,
+    load::report,
+    respond::{self, Refusal, Reply},
+    route::Context,
+};
+
+/// The files of the policy `ConfigMap`.
+pub struct Files {
+    policy: Option<Watched<PolicyBundle>>,
+    nodes: Option<Watched<NodeTable>>,
+}
+
+impl Files {
+    pub fn new(config: &Config) -> Self {
+        Self {
+            policy: config.policy_file.clone().map(Watched::new),
+            nodes: config.advertise.nodes_file.clone().map(Watched::new),
+        }
+    }
+}
+
+/// `GET /v1alpha1/load`.
+pub fn load(cx: &Context) -> Reply {
+    let report = report(&cx.endpoint, Instant::now());
+    respond::json(
+        &cx.endpoint,
+        serde_json::to_string(&report).expect("numbers and fixed keys serialise"),
+        cx.form,
+    )
+}
+
+/// `GET /v1alpha1/endpoint`.
+pub fn endpoint(cx: &Context) -> Reply {
+    let config = &cx.endpoint.config;
+    let node = this_node(&cx.endpoint);
+    let model = &config.model;
+    let info = EndpointInfo {
+        endpoint_id: node.name,
+        url: node.url,
+        zone: node.zone,
+        model: ServedModel {
+            name: model.name.clone(),
+            version: model.version.clone(),
+            digest: model.digest.clone(),
+        },
+        max_concurrency: config.admission.concurrency,
+    };
+    respond::json(&cx.endpoint, serde_json::to_string(&info).expect("text and numbers serialise"), cx.form)
+}
+
+/// `GET /v1alpha1/policy`.
+pub fn policy(cx: &Context, request: &HeaderMap) -> Result<Reply, Refusal> {
+    let endpoint = &cx.endpoint;
+    let file = endpoint.files.policy.as_ref().ok_or(Refusal::from(Outcome::NotFound))?;
+    let mut bundle = file.read().ok_or(Refusal::from(Outcome::NotFound))?;
+    if let Some(table) = endpoint.files.nodes.as_ref().and_then(Watched::read) {
+        bundle.endpoints = table.nodes;
+    } else if bundle.endpoints.is_empty() && !endpoint.config.advertise.url.is_empty() {
+        bundle.endpoints = vec![this_node(endpoint)];
+    }
+    let tag = tag(&bundle);
+    bundle.service_times = endpoint.load.service_times();
+    let mut reply = if request.get(IF_NONE_MATCH).is_some_and(|known| *known == tag) {
+        let mut reply = respond::json(endpoint, String::new(), cx.form);
+        *reply.status_mut() = StatusCode::NOT_MODIFIED;
+        *reply.body_mut() = ReplyBody::text("");
+        reply.headers_mut().remove(CONTENT_TYPE);
+        reply
+    } else {
+        respond::json(endpoint, serde_json::to_string(&bundle).expect("text and numbers serialise"), cx.form)
+    };
+    reply.headers_mut().insert(ETAG, tag);
+    Ok(reply)
+}
+
+/// The revision and the endpoints. Measured times are left out: alone they are not worth a transfer.
+fn tag(bundle: &PolicyBundle) -> HeaderValue {
+    const BYTES: usize = 4;
+    let endpoints = serde_json::to_vec(&bundle.endpoints).expect("text serialises");
+    let hash: String =
+        Sha256::digest(endpoints).iter().take(BYTES).map(|byte| format!("{byte:02x}")).collect();
+    HeaderValue::from_str(&format!("\"{}.{hash}\"", bundle.revision))
+        .unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+fn this_node(endpoint: &Endpoint) -> Node {
+    let advertise = &endpoint.config.advertise;
+    let table = endpoint.files.nodes.as_ref().and_then(Watched::read);
+    let row = table.and_then(|table| table.nodes.into_iter().find(|node| node.name == advertise.endpoint_id));
+    row.unwrap_or_else(|| Node {
+        name: advertise.endpoint_id.clone(),
+        url: advertise.url.clone(),
+        zone: advertise.zone.clone(),
+    })
+}
+
+/// A JSON file that may be replaced at any time.
+struct Watched<T> {
+    path: PathBuf,
+    state: Mutex<State<T>>,
+}
+
+struct State<T> {
+    looked: Option<Instant>,
+    stamp: Option<Stamp>,
+    value: Option<T>,
+}
+
+/// A `ConfigMap` volume swaps a symbolic link, so that the file behind the path becomes another one.
+type Stamp = (u64, u64, i64, i64);
+
+impl<T: DeserializeOwned + Clone> Watched<T> {
+    fn new(path: PathBuf) -> Self {
+        Self { path, state: Mutex::new(State { looked: None, stamp: None, value: None }) }
+    }
+
+    /// The last content that could be read.
+    fn read(&self) -> Option<T> {
+        const LOOK_EVERY: Duration = Duration::from_secs(2);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY) {
+            state.looked = Some(Instant::now());
+            self.look(&mut state);
+        }
+        state.value.clone()
+    }
+
+    fn look(&self, state: &mut State<T>) {
+        let stamp =
+            std::fs::metadata(&self.path).map(|of| (of.ino(), of.size(), of.mtime(), of.mtime_nsec())).ok();
+        if stamp == state.stamp && stamp.is_some() {
+            return;
+        }
+        let parsed = std::fs::read(&self.path)
+            .map_err(|error| error.to_string())
+            .and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string()));
+        match parsed {
+            Ok(value) => {
+                state.value = Some(value);
+                state.stamp = stamp;
+            }
+            Err(error) => tracing::warn!(path = %self.path.display(), error, "file kept as it was"),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Answers that the endpoint gives itself, and the lines that every answer carries. In: an outcome. Out: a response.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
+    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE},
+};
+use wire::{LoadReport, Outcome, Problem, config::LoadHeader, header, problem};
+
+use crate::{admit, answer::ReplyBody, endpoint::Endpoint, listen::head::Fault, load};
+
+/// What goes out.
+pub type Reply = Response<ReplyBody>;
+
+/// Why a request is not served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub outcome: Outcome,
+    /// Where the outcome has more than one.
+    pub status: Option<StatusCode>,
+    /// The method that the path takes.
+    pub allow: Option<&'static str>,
+}
+
+impl From<Outcome> for Refusal {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, status: None, allow: None }
+    }
+}
+
+impl Refusal {
+    pub fn with_status(outcome: Outcome, status: StatusCode) -> Self {
+        Self { status: Some(status), ..outcome.into() }
+    }
+
+    fn status(&self) -> StatusCode {
+        let of_row = || StatusCode::from_u16(self.outcome.row().status.unwrap_or(500)).ok();
+        self.status.or_else(of_row).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+/// The form of a load report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadForm {
+    Json,
+    Text,
+}
+
+/// The form that a request gets, if any.
+pub fn load_form(endpoint: &Endpoint, request: &HeaderMap) -> Option<LoadForm> {
+    match request.get(header::LOAD_FORMAT).map(HeaderValue::as_bytes) {
+        Some(b"json") => Some(LoadForm::Json),
+        Some(b"text") => Some(LoadForm::Text),
+        _ => (endpoint.config.load_header == LoadHeader::Always).then_some(LoadForm::Json),
+    }
+}
+
+/// A refusal.
+pub fn refuse(endpoint: &Endpoint, refusal: &Refusal, form: Option<LoadForm>) -> Reply {
+    let mut reply = Response::new(ReplyBody::text(problem_text(endpoint, refusal.outcome)));
+    *reply.status_mut() = refusal.status();
+    let headers = reply.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(problem::CONTENT_TYPE));
+    if let Some(method) = refusal.allow {
+        headers.insert(ALLOW, HeaderValue::from_static(method));
+    }
+    provenance(endpoint, headers, refusal.outcome, form);
+    reply
+}
+
+/// A page of our own.
+pub fn json(endpoint: &Endpoint, text: String, form: Option<LoadForm>) -> Reply {
+    let mut reply = Response::new(ReplyBody::text(text));
+    let headers = reply.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    provenance(endpoint, headers, Outcome::Served, form);
+    reply
+}
+
+/// How it ended, who answered, and how loaded it is when asked.
+pub fn provenance(endpoint: &Endpoint, headers: &mut HeaderMap, outcome: Outcome, form: Option<LoadForm>) {
+    headers.insert(header::OUTCOME, HeaderValue::from_static(outcome.word()));
+    headers.insert(header::ADVICE, HeaderValue::from_static(outcome.row().advice.word()));
+    headers.insert(header::ENDPOINT, endpoint.names.endpoint.clone());
+    if let Some(digest) = &endpoint.names.digest {
+        headers.insert(header::MODEL_DIGEST, digest.clone());
+    }
+    let text = match form {
+        None => return,
+        Some(LoadForm::Json) => load::report(endpoint, Instant::now()).to_json_header(),
+        Some(LoadForm::Text) => LoadReport::to_text_header(&load::report(endpoint, Instant::now())),
+    };
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        headers.insert(header::LOAD, value);
+    }
+}
+
+/// A number in a header.
+pub fn number(headers: &mut HeaderMap, name: &'static str, value: u64) {
+    headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
+}
+
+/// The answer to what never became a request, as bytes.
+pub fn raw_fault(endpoint: &Endpoint, fault: Fault) -> Bytes {
+    let (status, words) = fault.status();
+    let body = problem_text(endpoint, Outcome::Malformed);
+    let mut text = format!(
+        "HTTP/1.1 {status} {words}\r\nconnection: close\r\ncontent-type: {}\r\n",
+        problem::CONTENT_TYPE
+    );
+    let mut headers = HeaderMap::new();
+    provenance(endpoint, &mut headers, Outcome::Malformed, None);
+    for (name, value) in &headers {
+        text += &format!("{name}: {}\r\n", value.to_str().unwrap_or_default());
+    }
+    text += &format!("content-length: {}\r\n\r\n{body}", body.len());
+    text.into()
+}
+
+fn problem_text(endpoint: &Endpoint, outcome: Outcome) -> String {
+    let now = Instant::now();
+    let deadline = now + endpoint.config.admission.timeout_default;
+    let wait = admit::wait(&load::situation(endpoint, now, deadline, None));
+    Problem::new(outcome, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)).to_json()
+}

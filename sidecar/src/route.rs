@@ -1,0 +1,142 @@
+//! Every request of the offload endpoint passes here. In: a request whose head was checked. Out: a response; exactly one
+//! outcome. Order of the questions: does the path exist, does it take the method, who answers it.
+
+use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc};
+
+use http::{
+    HeaderValue, Method, Request, StatusCode,
+    header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST},
+};
+use hyper::body::{Body, Incoming};
+use wire::{Outcome, path::Target};
+
+use crate::{
+    answer::OpenRequest,
+    ending::Ending,
+    endpoint::Endpoint,
+    infer,
+    listen::{
+        sniff::Protocol,
+        stream::{SharedPace, with},
+    },
+    own, relay,
+    respond::{self, LoadForm, Refusal, Reply},
+};
+
+/// The requests of one connection.
+#[derive(Clone)]
+pub struct Requests {
+    endpoint: Arc<Endpoint>,
+    protocol: Protocol,
+    pace: SharedPace,
+}
+
+/// What is known of a request apart from the request.
+pub struct Context {
+    pub endpoint: Arc<Endpoint>,
+    pub protocol: Protocol,
+    pub form: Option<LoadForm>,
+    /// The body, or a part of it, is still on its way.
+    pub unread: bool,
+}
+
+impl Requests {
+    pub fn new(endpoint: Arc<Endpoint>, protocol: Protocol, pace: SharedPace) -> Self {
+        Self { endpoint, protocol, pace }
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for Requests {
+    type Response = Reply;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Reply, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let open = OpenRequest::begin(&self.pace);
+        let pace = Arc::clone(&self.pace);
+        let cx = Context {
+            form: respond::load_form(&self.endpoint, request.headers()),
+            endpoint: Arc::clone(&self.endpoint),
+            protocol: self.protocol,
+            unread: !request.body().is_end_stream(),
+        };
+        Box::pin(async move { Ok(answer(cx, request, &pace).await.map(|body| body.within(open))) })
+    }
+}
+
+async fn answer(mut cx: Context, request: Request<Incoming>, pace: &SharedPace) -> Reply {
+    /// A body this short came with its head, and hyper has read it.
+    const SHORT_BYTES: u64 = 4096;
+    let length = content_length(&request);
+    let is_short =
+        length.is_some_and(|bytes| bytes <= SHORT_BYTES) && !request.headers().contains_key(EXPECT);
+    let refusal = match dispatch(&mut cx, request).await {
+        Ok(reply) => return reply,
+        Err(refusal) => refusal,
+    };
+    tracing::debug!(outcome = refusal.outcome.word(), "refused");
+    let mut reply = respond::refuse(&cx.endpoint, &refusal, cx.form);
+    if cx.protocol == Protocol::Http1 {
+        let leaving = matches!(refusal.outcome, Outcome::Draining | Outcome::Malformed);
+        if leaving || (cx.unread && !is_short) {
+            reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if cx.unread {
+            with(pace, |pace| pace.left_unread());
+        }
+    }
+    reply
+}
+
+async fn dispatch(cx: &mut Context, request: Request<Incoming>) -> Result<Reply, Refusal> {
+    let target = match find(cx, &request) {
+        Ok(target) => target,
+        Err(refusal) => {
+            Ending::begin(&cx.endpoint, cx.protocol).finish(refusal.outcome);
+            return Err(refusal);
+        }
+    };
+    match target {
+        Target::Infer => infer::infer(cx, request).await,
+        Target::Relay => relay::relay(cx, &request).await,
+        Target::Load => Ok(own::load(cx)),
+        Target::Endpoint => Ok(own::endpoint(cx)),
+        Target::Policy => own::policy(cx, request.headers()),
+    }
+}
+
+fn find(cx: &Context, request: &Request<Incoming>) -> Result<Target, Refusal> {
+    if cx.protocol == Protocol::Http2 {
+        check_http2(cx, request)?;
+    }
+    let target = Target::parse(request.uri().path(), &cx.endpoint.config.model.name)
+        .ok_or_else(|| Refusal::from(Outcome::NotFound))?;
+    if request.method().as_str() == target.method() {
+        return Ok(target);
+    }
+    let status = Some(StatusCode::METHOD_NOT_ALLOWED);
+    Err(Refusal { outcome: Outcome::NotFound, status, allow: Some(target.method()) })
+}
+
+/// What [`crate::listen::head`] checks for HTTP/1, as far as HTTP/2 leaves room for it.
+fn check_http2(cx: &Context, request: &Request<Incoming>) -> Result<(), Refusal> {
+    let headers = request.headers();
+    if headers.len() > cx.endpoint.config.limits.headers {
+        return Err(Refusal::with_status(Outcome::Malformed, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+    }
+    let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+    let mut hosts = headers.get_all(HOST).iter().map(HeaderValue::as_bytes);
+    let is_ambiguous = match (authority, hosts.next(), hosts.next()) {
+        (_, _, Some(_)) | (None, None, None) => true,
+        (Some(authority), Some(host), None) => !authority.eq_ignore_ascii_case(host),
+        _ => false,
+    };
+    let has_body = request.method() == Method::GET && !request.body().is_end_stream();
+    if is_ambiguous || has_body { Err(Outcome::Malformed.into()) } else { Ok(()) }
+}
+
+/// The declared length of a body.
+pub fn content_length(request: &Request<Incoming>) -> Option<u64> {
+    let value = request.headers().get(CONTENT_LENGTH)?.to_str().ok()?;
+    value.parse().ok()
+}

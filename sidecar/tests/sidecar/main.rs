@@ -1,0 +1,15 @@
+//! The sidecar through its front door: a real process, a scripted model server behind it, clients that speak bytes.
+
+mod command;
+mod download;
+mod drain;
+mod framing;
+mod harness;
+mod http2;
+mod limits;
+mod outcomes;
+mod pages;
+mod passage;
+mod readiness;
+mod server;
+mod slots;
