@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use longshore_runtime::args::Args;
 use longshore_runtime::{run, termination};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::prelude::*;
 
 const EX_USAGE: u8 = 64;
 
@@ -40,9 +42,12 @@ fn main() -> ExitCode {
     }
 }
 
+/// `RUST_LOG` takes targets and levels (`info,longshore_runtime=debug`). Not `EnvFilter`: its regular expressions would
+/// add a megabyte to the program.
 fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,tract_onnx=error"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if std::io::stderr().is_terminal() { log.init() } else { log.json().init() }
+    let asked = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    let ordinary = || Targets::new().with_default(LevelFilter::INFO).with_target("tract", LevelFilter::ERROR);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let log = tracing_subscriber::registry().with(asked.unwrap_or_else(ordinary));
+    if std::io::stderr().is_terminal() { log.with(lines).init() } else { log.with(lines.json()).init() }
 }
