@@ -6,6 +6,7 @@
 mod apiserver;
 mod chart;
 mod client;
+mod docs;
 mod manifest;
 mod objects;
 mod rules;
