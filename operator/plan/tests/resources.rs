@@ -158,6 +158,26 @@ fn nothing_of_the_tenant_reaches_a_name_it_must_not_choose() {
 }
 
 #[test]
+fn a_pod_that_leaves_takes_its_node_out_of_the_table() {
+    let nodes = |leaving: &[&str]| {
+        let mut inputs = support::case("cut-off-node");
+        for pod in &mut inputs.world.pods {
+            if leaving.contains(&pod.metadata.name.as_deref().unwrap()) {
+                pod.metadata.deletion_timestamp =
+                    Some(serde_json::from_value(Value::from("2026-11-24T00:00:00Z")).unwrap());
+            }
+        }
+        let text = support::planned(&inputs).policy.data.unwrap().remove("nodes.json").unwrap();
+        let table: wire::NodeTable = serde_json::from_str(&text).unwrap();
+        table.nodes.into_iter().map(|node| node.name).collect::<Vec<_>>()
+    };
+    assert_eq!(nodes(&[]), ["edge-1", "edge-2"]);
+    assert_eq!(nodes(&["p-1"]), ["edge-1", "edge-2"], "another pod of the node stays");
+    assert_eq!(nodes(&["p-1", "p-1b"]), ["edge-2"]);
+    assert_eq!(nodes(&["p-2"]), ["edge-1"]);
+}
+
+#[test]
 fn unused_configurations_go_with_their_preconditions() {
     let plan = support::planned(&support::case("stale-configuration"));
     let gone: Vec<(&str, &str, &str)> = plan

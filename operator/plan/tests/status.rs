@@ -260,6 +260,17 @@ fn a_rollout_waits_for_the_replica_that_leaves() {
 }
 
 #[test]
+fn pods_that_leave_or_ended_are_no_replicas() {
+    let mut seen = serving();
+    let mut leaving = seen.pod("p-0", Some("edge-2"), ready());
+    leaving.metadata.deletion_timestamp = Some(serde_json::from_value(json!(at(NOW))).unwrap());
+    let ended = seen.pod("p-3", Some("edge-2"), json!({"phase": "Failed"}));
+    seen.observed.world.pods.extend([leaving, ended]);
+    let status = seen.status_at(NOW);
+    assert_eq!((status.replicas, status.ready_replicas, status.ready_summary.as_str()), (2, 2, "2/2"));
+}
+
+#[test]
 fn no_node_takes_the_pod() {
     let pending = json!({
         "phase": "Pending",
