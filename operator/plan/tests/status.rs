@@ -331,12 +331,26 @@ fn an_image_cannot_be_pulled() {
 fn the_model_folder_is_missing() {
     check(
         |seen| {
-            let message = "failed to stat subpath /exported/person";
+            let message = "failed to mount image volume: ImageVolumeMountFailed: failed to ensure image subpath \
+                           \"exported/person\" in \"/run/containerd/a600a9\": openat exported: no such file or directory";
             let form = json!({"waiting": {"reason": "CreateContainerError", "message": message}});
             seen.both(Some("edge-1"), stuck("initContainerStatuses", "verify", form, json!({})));
         },
         &[("ModelCached", "False", ModelDownloadFailed), ("Ready", "False", ModelDownloadFailed)],
         &["spec.model.source.image.path", "no folder exported/person"],
+    );
+}
+
+#[test]
+fn a_container_cannot_be_made() {
+    check(
+        |seen| {
+            let message = "failed to create containerd task: runc 8f3a: exec /server: not found";
+            let form = json!({"waiting": {"reason": "RunContainerError", "message": message}});
+            seen.both(Some("edge-1"), stuck("containerStatuses", "runtime", form, json!({})));
+        },
+        &[("RuntimeReady", "False", Unavailable), ("Ready", "False", Unavailable)],
+        &["container runtime cannot be made (not found)", "spec.runtime"],
     );
 }
 
@@ -398,6 +412,15 @@ fn the_model_server_fails() {
     let cases = [
         (ended(1, "Error", "ModelLoadFailed: model.onnx is cut short"), ModelLoadFailed, "cut short"),
         (ended(1, "Error", "unknown option --http"), ModelLoadFailed, "spec.runtime.args"),
+        (
+            ended(
+                64,
+                "Error",
+                "error: unexpected argument '--http'\n\nUsage: ...\n\nFor more, try '--help'.\n",
+            ),
+            ModelLoadFailed,
+            "unexpected argument '--http'",
+        ),
         (ended(137, "OOMKilled", ""), OutOfMemory, "spec.runtime.resources.limits.memory"),
         (ended(137, "Error", ""), Unavailable, "ended with 137"),
     ];

@@ -58,20 +58,23 @@ pub fn container_not_made(pod: &Pod, _: &World, wish: &Wish<'_>) -> Option<Troub
         )
     });
     let (status, waiting) = failed.next()?;
-    let words = text::quote(waiting.message.as_deref().unwrap_or_default());
+    let words = waiting.message.as_deref().unwrap_or_default();
     let folder = wish.offload.spec.model.source.image.as_ref().map(|image| image.path.as_str());
     Some(match folder {
-        Some(folder) if is_about_folder(&words, folder) => Trouble::new(
+        Some(folder) if is_about_folder(words, folder) => Trouble::new(
             Step::Model,
             Reason::ModelDownloadFailed,
-            format!(
-                "spec.model.source.image.path: the image has no folder {folder} ({words}); correct the path"
-            ),
+            format!("spec.model.source.image.path: the image has no folder {folder}; correct the path"),
         ),
         _ => Trouble::new(
             Step::Runtime,
             Reason::Unavailable,
-            format!("container {} cannot be made ({words}); look at spec.runtime of the class", status.name),
+            format!(
+                "container {} cannot be made ({}); look at spec.runtime of the class",
+                status.name,
+                // What stands before it names containers by numbers that change with each try.
+                text::quote(words.rsplit(": ").next().unwrap_or_default())
+            ),
         ),
     })
 }

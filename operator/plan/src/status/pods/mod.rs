@@ -71,9 +71,11 @@ fn told(ended: &ContainerStateTerminated) -> Option<(Reason, String)> {
     })
 }
 
+/// The last line that calls itself an error, else the last line: what follows an error is often advice.
 fn last_line(ended: &ContainerStateTerminated) -> String {
-    let mut lines = ended.message.iter().flat_map(|message| message.lines().rev());
-    let line = lines.find(|line| !line.trim().is_empty());
+    let lines = || ended.message.iter().flat_map(|message| message.lines().rev()).map(str::trim);
+    let error = lines().find(|line| line.to_lowercase().starts_with("error"));
+    let line = error.or_else(|| lines().find(|line| !line.is_empty()));
     line.map_or_else(|| "it said nothing".into(), text::quote)
 }
 
