@@ -350,7 +350,7 @@ fn a_container_cannot_be_made() {
             seen.both(Some("edge-1"), stuck("containerStatuses", "runtime", form, json!({})));
         },
         &[("RuntimeReady", "False", Unavailable), ("Ready", "False", Unavailable)],
-        &["container runtime cannot be made (not found)", "spec.runtime"],
+        &["container runtime cannot be made (exec /server: not found)", "spec.runtime"],
     );
 }
 

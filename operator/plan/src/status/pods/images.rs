@@ -73,10 +73,16 @@ pub fn container_not_made(pod: &Pod, _: &World, wish: &Wish<'_>) -> Option<Troub
                 "container {} cannot be made ({}); look at spec.runtime of the class",
                 status.name,
                 // What stands before it names containers by numbers that change with each try.
-                text::quote(words.rsplit(": ").next().unwrap_or_default())
+                text::quote(end(words))
             ),
         ),
     })
+}
+
+/// The last two clauses: what failed, and why.
+fn end(words: &str) -> &str {
+    let start = words.rmatch_indices(": ").nth(1).map_or(0, |(at, separator)| at + separator.len());
+    &words[start..]
 }
 
 /// Container runtimes have no common words for it.
