@@ -1,0 +1,13 @@
+//! The operator as a process against a real API server and controller manager. There is no node: [`kubelet`] says what a
+//! kubelet would say and answers the handshakes.
+//!
+//! Needs the programs that `e2e/cluster/tools.sh` makes.
+
+mod children;
+mod conditions;
+mod faults;
+mod fixtures;
+mod kubelet;
+mod operator;
+mod server;
+mod serving;
