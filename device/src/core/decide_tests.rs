@@ -13,8 +13,8 @@ fn ordinary_camera() -> Inputs {
         left_us: 200_000,
         battery_percent: Some(100.0),
         kept_here: None,
-        local: Ok(Forecast { mean_us: 40_000.0, deviation_us: 1_000.0, transmit_us: 0.0 }),
-        edge: Ok(Forecast { mean_us: 60_000.0, deviation_us: 3_000.0, transmit_us: 45_000.0 }),
+        local: Ok(Forecast { mean_us: 40_000.0, deviation_us: 1_000.0, transmit_us: 0.0, queue_us: 0.0 }),
+        edge: Ok(Forecast { mean_us: 60_000.0, deviation_us: 3_000.0, transmit_us: 45_000.0, queue_us: 0.0 }),
         at_edge: false,
         dwelt: true,
     }
@@ -27,7 +27,8 @@ fn check(change: impl FnOnce(&mut Inputs), choice: Choice, reason: Reason) {
     assert_eq!(decide(&inputs), Decision { choice, reason });
 }
 
-const QUICK_EDGE: Forecast = Forecast { mean_us: 8_000.0, deviation_us: 500.0, transmit_us: 4_000.0 };
+const QUICK_EDGE: Forecast =
+    Forecast { mean_us: 8_000.0, deviation_us: 500.0, transmit_us: 4_000.0, queue_us: 0.0 };
 
 #[test]
 fn an_ordinary_camera_stays_on_the_device() {
@@ -109,7 +110,8 @@ fn a_low_battery_stays_on_the_device_when_the_edge_would_be_late() {
 #[test]
 fn an_uncertain_uplink_counts_with_its_spread() {
     let change = |inputs: &mut Inputs| {
-        inputs.edge = Ok(Forecast { mean_us: 60_000.0, deviation_us: 80_000.0, transmit_us: 45_000.0 });
+        inputs.edge =
+            Ok(Forecast { mean_us: 60_000.0, deviation_us: 80_000.0, transmit_us: 45_000.0, queue_us: 0.0 });
         inputs.battery_percent = Some(5.0);
     };
     check(change, Choice::Local, Reason::EdgeTooSlow);
@@ -117,7 +119,7 @@ fn an_uncertain_uplink_counts_with_its_spread() {
 
 #[test]
 fn a_device_too_slow_for_the_deadline_means_the_edge() {
-    let slow = Forecast { mean_us: 400_000.0, deviation_us: 10_000.0, transmit_us: 0.0 };
+    let slow = Forecast { mean_us: 400_000.0, deviation_us: 10_000.0, transmit_us: 0.0, queue_us: 0.0 };
     check(|inputs| inputs.local = Ok(slow), Choice::Edge, Reason::LocalTooSlow);
 }
 
@@ -141,7 +143,8 @@ fn a_much_cheaper_edge_gets_the_work() {
 fn a_gain_below_the_margin_moves_nothing() {
     let change = |inputs: &mut Inputs| {
         inputs.battery_percent = None;
-        inputs.edge = Ok(Forecast { mean_us: 36_000.0, deviation_us: 500.0, transmit_us: 4_000.0 });
+        inputs.edge =
+            Ok(Forecast { mean_us: 36_000.0, deviation_us: 500.0, transmit_us: 4_000.0, queue_us: 0.0 });
     };
     check(change, Choice::Local, Reason::WithinMargin);
 }
@@ -158,7 +161,7 @@ fn work_that_moved_a_moment_ago_stays() {
 #[test]
 fn energy_counts_more_as_the_battery_falls() {
     // There a little slower than here, and cheaper in energy.
-    let edge = Forecast { mean_us: 60_000.0, deviation_us: 1_000.0, transmit_us: 10_000.0 };
+    let edge = Forecast { mean_us: 60_000.0, deviation_us: 1_000.0, transmit_us: 10_000.0, queue_us: 0.0 };
     let change = |level: f32| {
         move |inputs: &mut Inputs| {
             inputs.edge = Ok(edge);

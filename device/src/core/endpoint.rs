@@ -4,6 +4,7 @@ use wire::LoadReport;
 
 use super::breaker::Breaker;
 use super::estimate::{Estimate, Forecast};
+use super::fleet::FleetMean;
 
 /// Index of an endpoint in its model's table; stable as long as the endpoint is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -12,8 +13,15 @@ pub struct EndpointId(pub u8);
 /// Round trip assumed until one was measured: a site on the same metropolitan network.
 const ROUND_TRIP_GUESS: Estimate = Estimate::guess(10_000.0, 3_000.0);
 
-/// Time in the model server assumed until the endpoint or the bundle tells one.
-const SERVICE_GUESS_US: f32 = 20_000.0;
+/// An upload rate measured longer ago than this says nothing any more, in microseconds. Without a limit one bad moment
+/// would keep a device from ever trying the edge again.
+const UPLOAD_STALE_US: u64 = 20_000_000;
+
+/// A round trip counts as at most this many times the mean so far ...
+const OUTLIER_FACTOR: f32 = 4.0;
+
+/// ... and this much, in microseconds: a probe that met a paused node must not make the node look far away.
+const OUTLIER_EXTRA_US: f32 = 10_000.0;
 
 /// What an endpoint said about itself with an answer or a refusal.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -59,31 +67,27 @@ pub struct Endpoint {
     pub breaker: Breaker,
     round_trip_us: Estimate,
     kibibyte_us: Estimate,
-    wait_us: f32,
-    service_us: f32,
+    /// When an upload was last measured.
+    upload_at_us: Option<u64>,
+    pub(super) wait_us: f32,
+    pub(super) service_us: f32,
     /// When the endpoint last told its load.
-    load_at_us: Option<u64>,
+    pub(super) load_at_us: Option<u64>,
     /// When anything was last heard or asked, for the prober.
     asked_at_us: Option<u64>,
     /// This device's own requests there.
     in_flight: u16,
 }
 
-/// Fleet-wide means that stand in where an endpoint's own figures are unknown or old.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct FleetMean {
-    wait_us: f32,
-    service_us: f32,
-}
-
 impl Endpoint {
-    /// An endpoint of which nothing is known but the device's assumed uplink.
+    /// An endpoint of which nothing is known.
     #[must_use]
-    pub fn unknown(kibibyte_us: f32) -> Self {
+    pub fn unknown() -> Self {
         Self {
             breaker: Breaker::default(),
             round_trip_us: ROUND_TRIP_GUESS,
-            kibibyte_us: Estimate::guess(kibibyte_us, kibibyte_us / 4.0),
+            kibibyte_us: Estimate::guess(0.0, 0.0),
+            upload_at_us: None,
             wait_us: 0.0,
             service_us: 0.0,
             load_at_us: None,
@@ -104,17 +108,16 @@ impl Endpoint {
         };
         // Own requests count at once: the endpoint's report of them is still on its way.
         let ahead_us = f32::from(self.in_flight) * service_us;
-        let transmit_us = kibibytes * self.kibibyte_us.mean();
-        let upload_deviation_us = kibibytes * self.kibibyte_us.deviation();
+        let queue_us = mix(self.wait_us, fleet.wait_us, own) + ahead_us;
+        let upload = self.upload(now_us).unwrap_or(fleet.kibibyte_us);
+        let transmit_us = kibibytes * upload.mean();
+        let upload_deviation_us = kibibytes * upload.deviation();
         let round_trip_deviation_us = self.round_trip_us.deviation();
         Forecast {
-            mean_us: self.round_trip_us.mean()
-                + transmit_us
-                + mix(self.wait_us, fleet.wait_us, own)
-                + ahead_us
-                + service_us,
-            deviation_us: upload_deviation_us.hypot(round_trip_deviation_us),
+            mean_us: self.round_trip_us.mean() + transmit_us + queue_us + service_us,
+            deviation_us: spread(upload_deviation_us, round_trip_deviation_us),
             transmit_us,
+            queue_us,
         }
     }
 
@@ -124,6 +127,12 @@ impl Endpoint {
         let age_us = now_us.saturating_sub(at_us);
         let overdue_us = age_us.saturating_sub(stale_after_us);
         1.0 - (overdue_us as f32 / stale_after_us.max(1) as f32).min(1.0)
+    }
+
+    /// The time to send one KiB, as long as its measurement is worth something.
+    pub(super) fn upload(&self, now_us: u64) -> Option<Estimate> {
+        let at_us = self.upload_at_us?;
+        (now_us <= at_us + UPLOAD_STALE_US).then_some(self.kibibyte_us)
     }
 
     /// A request left for this endpoint.
@@ -143,13 +152,17 @@ impl Endpoint {
     }
 
     /// Learns network times from an answered request.
-    pub fn measured(&mut self, exchange: Exchange) {
+    pub fn measured(&mut self, now_us: u64, exchange: Exchange) {
         let at_edge_us = exchange.queue_us.saturating_add(exchange.service_us);
         let network_us = exchange.total_us.saturating_sub(at_edge_us) as f32;
         let kibibytes = exchange.bytes as f32 / 1_024.0;
         let upload_us = (network_us - self.round_trip_us.mean()).max(network_us / 16.0);
         if kibibytes >= 1.0 {
+            if self.upload(now_us).is_none() {
+                self.kibibyte_us = Estimate::guess(0.0, 0.0);
+            }
             self.kibibyte_us.add(upload_us / kibibytes);
+            self.upload_at_us = Some(now_us);
         }
         if self.service_us == 0.0 {
             self.service_us = exchange.service_us as f32;
@@ -158,7 +171,8 @@ impl Endpoint {
 
     /// Learns the round trip from an exchange that carries next to nothing.
     pub fn round_trip(&mut self, microseconds: u64) {
-        self.round_trip_us.add(microseconds as f32);
+        let limit_us = self.round_trip_us.mean() * OUTLIER_FACTOR + OUTLIER_EXTRA_US;
+        self.round_trip_us.add((microseconds as f32).min(limit_us));
     }
 
     /// Learns the load.
@@ -184,20 +198,11 @@ impl Endpoint {
         }
         self.asked_at_us.is_none_or(|at_us| at_us + quiet_us <= now_us)
     }
+}
 
-    /// The means over endpoints that told their load; guesses where none did.
-    #[must_use]
-    pub fn fleet_mean<'a>(known: impl Iterator<Item = &'a Self>, service_told_us: f32) -> FleetMean {
-        let mut sum = (0.0, 0.0, 0.0);
-        for endpoint in known.filter(|endpoint| endpoint.load_at_us.is_some() && endpoint.service_us > 0.0) {
-            sum = (sum.0 + endpoint.wait_us, sum.1 + endpoint.service_us, sum.2 + 1.0);
-        }
-        if sum.2 > 0.0 {
-            return FleetMean { wait_us: sum.0 / sum.2, service_us: sum.1 / sum.2 };
-        }
-        let service_us = if service_told_us > 0.0 { service_told_us } else { SERVICE_GUESS_US };
-        FleetMean { wait_us: 0.0, service_us }
-    }
+/// Of two independent times together. Not `hypot`: overflow is no concern here, and it is many times slower.
+fn spread(a: f32, b: f32) -> f32 {
+    (a * a + b * b).sqrt()
 }
 
 fn mix(own: f32, fleet: f32, own_share: f32) -> f32 {

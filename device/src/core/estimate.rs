@@ -46,12 +46,6 @@ impl Estimate {
     pub const fn deviation(&self) -> f32 {
         self.deviation
     }
-
-    /// Whether anything was measured.
-    #[must_use]
-    pub const fn is_measured(&self) -> bool {
-        self.samples > 0
-    }
 }
 
 /// How long something will take.
@@ -63,13 +57,15 @@ pub struct Forecast {
     pub deviation_us: f32,
     /// The part of the expected time in which the radio sends, in microseconds.
     pub transmit_us: f32,
+    /// The part of the expected time spent behind other requests, in microseconds.
+    pub queue_us: f32,
 }
 
 impl Forecast {
     /// A time that nothing is sent in.
     #[must_use]
     pub const fn local(estimate: Estimate) -> Self {
-        Self { mean_us: estimate.mean, deviation_us: estimate.deviation, transmit_us: 0.0 }
+        Self { mean_us: estimate.mean, deviation_us: estimate.deviation, transmit_us: 0.0, queue_us: 0.0 }
     }
 
     /// 95th percentile, in microseconds.

@@ -24,7 +24,7 @@ pub(super) fn from_answer(
     }
     match outcome {
         Outcome::Served => {
-            endpoint.measured(exchange);
+            endpoint.measured(now_us, exchange);
             endpoint.breaker.succeeded();
         }
         // It serves, only not this request.

@@ -2,16 +2,18 @@
 //! number or allocates; whoever drives it passes `now_us` (monotonic, any origin) and 32 random bits with each event.
 //!
 //! In reading order: [`profile`] what the device costs and holds, [`estimate`] what was measured, [`breaker`] and
-//! [`endpoint`] what is known of one endpoint, [`model`] all that is kept for one model, [`decide`] here or there,
-//! [`cost`] which is cheaper, [`route`] which endpoint, [`event`] and [`request`] the life of one request,
+//! [`endpoint`] what is known of one endpoint, [`fleet`] of all, [`model`] all that is kept for one model, [`decide`] here or there,
+//! [`cost`] which is cheaper, [`route`] which endpoint, [`event`] and [`request`] (with `clock`) the life of one request,
 //! [`outcome`] how it ends.
 
 pub mod breaker;
+mod clock;
 pub mod cost;
 pub mod decide;
 pub mod endpoint;
 pub mod estimate;
 pub mod event;
+pub mod fleet;
 mod learn;
 pub mod model;
 pub mod outcome;

@@ -70,7 +70,7 @@ impl Model {
     /// Gives a new endpoint a place in the table; `None` when it is full.
     pub fn add_endpoint(&mut self) -> Option<EndpointId> {
         let free = self.endpoints.iter().position(Option::is_none)?;
-        self.endpoints[free] = Some(Endpoint::unknown(self.profile.kibibyte_us()));
+        self.endpoints[free] = Some(Endpoint::unknown());
         Some(EndpointId(u8::try_from(free).expect("the table has fewer than 256 places")))
     }
 

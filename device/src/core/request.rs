@@ -14,10 +14,6 @@ use super::model::{Local, Model};
 use super::outcome::{Ending, Place, Reason, Verdict};
 use super::route::{self, Route, Tried};
 
-/// Kept free between the end of a late local run and the deadline, in microseconds: handing the result over takes
-/// time too, more so on a throttled processor.
-const SLACK_US: u64 = 4_000;
-
 /// An endpoint is silent after this many times the 95th percentile of its expected time ...
 const PATIENCE_FACTOR: f32 = 2.0;
 
@@ -25,7 +21,7 @@ const PATIENCE_FACTOR: f32 = 2.0;
 const PATIENCE_EXTRA_US: u64 = 10_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum LocalRun {
+pub(super) enum LocalRun {
     Idle,
     Running {
         since_us: u64,
@@ -36,30 +32,30 @@ enum LocalRun {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Sent {
-    endpoint: EndpointId,
+pub(super) struct Sent {
+    pub(super) endpoint: EndpointId,
     /// When it counts as silent; `None` once that was acted upon.
-    patience_us: Option<u64>,
+    pub(super) patience_us: Option<u64>,
 }
 
 /// One request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    start: Start,
-    local: LocalRun,
-    remote: Option<Sent>,
+    pub(super) start: Start,
+    pub(super) local: LocalRun,
+    pub(super) remote: Option<Sent>,
     tried: Tried,
-    local_reason: Reason,
+    pub(super) local_reason: Reason,
     edge_reason: Reason,
-    is_over: bool,
+    pub(super) is_over: bool,
 }
 
 /// One event in the making: what every step needs.
-struct Step<'a> {
-    now_us: u64,
+pub(super) struct Step<'a> {
+    pub(super) now_us: u64,
     random: u32,
-    model: &'a mut Model,
-    effects: Effects,
+    pub(super) model: &'a mut Model,
+    pub(super) effects: Effects,
 }
 
 impl Request {
@@ -199,51 +195,7 @@ impl Request {
         }
     }
 
-    fn look_at_the_clock(&mut self, step: &mut Step) {
-        if self.is_due(step.now_us) {
-            return self.close(step);
-        }
-        if let Some(sent) = self.remote
-            && sent.patience_us.is_some_and(|at_us| at_us <= step.now_us)
-        {
-            self.remote = Some(Sent { patience_us: None, ..sent });
-            if let Some(route) = self.next_route(step) {
-                self.give_up(step, sent.endpoint);
-                self.send(step, route);
-            }
-        }
-        if self.hedge_at_us(step).is_some_and(|at_us| at_us <= step.now_us) {
-            self.run_local(step, Reason::EdgeSilent);
-        }
-    }
-
-    /// Answers at the deadline with what there is.
-    fn close(&mut self, step: &mut Step) {
-        match (self.local, self.remote) {
-            (LocalRun::Done, _) => self.end(step, Ending::Answered, Some(Place::Device), self.local_reason),
-            (_, Some(_)) => self.end(step, Ending::Late, None, Reason::EdgeSilent),
-            (_, None) => self.end(step, Ending::Late, None, Reason::LocalTooSlow),
-        }
-    }
-
-    /// An answer in reserve is handed over a little before the deadline, so that it is in time.
-    fn is_due(&self, now_us: u64) -> bool {
-        let slack_us = if self.local == LocalRun::Done { SLACK_US } else { 0 };
-        self.start.deadline_us <= now_us + slack_us
-    }
-
-    /// When the model on the device must start to answer in time for a silent edge; `None` when it would be in vain.
-    fn hedge_at_us(&self, step: &Step) -> Option<u64> {
-        let forecast = step.model.here().ok()?;
-        let in_vain = self.start.deadline_us < step.now_us + forecast.mean_us as u64;
-        if self.local != LocalRun::Idle || self.remote.is_none() || in_vain {
-            return None;
-        }
-        let needed_us = forecast.p95_us() as u64 + SLACK_US;
-        Some(self.start.deadline_us.saturating_sub(needed_us))
-    }
-
-    fn next_route(&self, step: &Step) -> Option<Route> {
+    pub(super) fn next_route(&self, step: &Step) -> Option<Route> {
         if step.model.payload_bytes_max < u64::from(self.start.bytes) {
             return None;
         }
@@ -254,7 +206,7 @@ impl Request {
         (route.forecast.meets(left_us) || desperate).then_some(route)
     }
 
-    fn send(&mut self, step: &mut Step, route: Route) {
+    pub(super) fn send(&mut self, step: &mut Step, route: Route) {
         let Route { endpoint, forecast } = route;
         let patience_us = (forecast.p95_us() * PATIENCE_FACTOR) as u64 + PATIENCE_EXTRA_US;
         self.tried.add(endpoint);
@@ -265,7 +217,7 @@ impl Request {
         step.effects.push(Effect::Send { endpoint, deadline_us: self.start.deadline_us });
     }
 
-    fn run_local(&mut self, step: &mut Step, reason: Reason) {
+    pub(super) fn run_local(&mut self, step: &mut Step, reason: Reason) {
         self.local = LocalRun::Running { since_us: step.now_us };
         self.local_reason = reason;
         step.effects.push(Effect::RunLocal);
@@ -283,14 +235,14 @@ impl Request {
         is_out
     }
 
-    fn give_up(&mut self, step: &mut Step, endpoint: EndpointId) {
+    pub(super) fn give_up(&mut self, step: &mut Step, endpoint: EndpointId) {
         if self.take_back(step, endpoint) {
             learn::from_failure(step.model, step.now_us, step.random, endpoint);
             step.effects.push(Effect::Cancel { endpoint });
         }
     }
 
-    fn end(&mut self, step: &mut Step, ending: Ending, place: Option<Place>, reason: Reason) {
+    pub(super) fn end(&mut self, step: &mut Step, ending: Ending, place: Option<Place>, reason: Reason) {
         if ending == Ending::Answered && self.start.deadline_us < step.now_us {
             let too_slow =
                 if place == Some(Place::Device) { Reason::LocalTooSlow } else { Reason::EdgeSilent };
@@ -307,16 +259,5 @@ impl Request {
         }
         self.is_over = true;
         step.effects.push(Effect::Answer(Verdict { ending, place, reason }));
-    }
-
-    fn set_timer(&self, step: &mut Step) {
-        if self.is_over {
-            return;
-        }
-        let slack_us = if self.local == LocalRun::Done { SLACK_US } else { 0 };
-        let due_us = self.start.deadline_us.saturating_sub(slack_us);
-        let hedge_us = self.hedge_at_us(step).unwrap_or(due_us);
-        let patience_us = self.remote.and_then(|sent| sent.patience_us).unwrap_or(due_us);
-        step.effects.push(Effect::SetTimer { at_us: due_us.min(hedge_us).min(patience_us) });
     }
 }

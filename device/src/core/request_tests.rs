@@ -195,6 +195,35 @@ fn a_battery_that_falls_moves_work_and_dead_nodes_move_it_back() {
 }
 
 #[test]
+fn one_bad_upload_is_not_held_against_the_edge_for_ever() {
+    let mut world = World::new(&[Node::Good(190_000)]);
+    offload_only(&mut world);
+    for _ in 0..3 {
+        assert_eq!(world.ask(400).place, FIRST);
+    }
+    world.nodes = vec![GOOD];
+    assert_eq!(world.ask(150).reason, Reason::Fallback);
+    world.rest(21_000);
+    assert_eq!(world.ask(150).place, FIRST);
+}
+
+#[test]
+fn work_is_shared_among_equal_nodes() {
+    let mut world = World::new(&[GOOD, GOOD]);
+    offload_only(&mut world);
+    let mut counts = [0, 0];
+    for _ in 0..100 {
+        match world.ask(200).place {
+            FIRST => counts[0] += 1,
+            SECOND => counts[1] += 1,
+            place => panic!("{place:?}"),
+        }
+        world.rest(50);
+    }
+    assert!(counts.iter().all(|count| 20 <= *count), "{counts:?}");
+}
+
+#[test]
 fn own_requests_count_at_once() {
     let mut model = World::new(&[GOOD, GOOD]).model;
     for _ in 0..5 {

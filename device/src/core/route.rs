@@ -4,10 +4,11 @@
 
 use wire::Outcome;
 
-use super::endpoint::{Endpoint, EndpointId, FleetMean};
+use super::endpoint::{Endpoint, EndpointId};
 use super::estimate::Forecast;
 use super::event::Start;
-use super::model::Model;
+use super::fleet::{FleetMean, Guesses};
+use super::model::{ENDPOINTS_MAX, Model};
 use super::outcome::Reason;
 
 /// Endpoints within this factor of the best are near-equals.
@@ -15,6 +16,9 @@ const NEAR_FACTOR: f32 = 1.25;
 
 /// So are those within this much of it, in microseconds.
 const NEAR_US: f32 = 2_000.0;
+
+/// Queues that differ by less count as equal, in microseconds.
+const QUEUE_US: f32 = 1_000.0;
 
 /// Endpoints that a request has been to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,33 +54,37 @@ pub fn first(model: &Model, now_us: u64, random: u32, start: &Start) -> Result<R
 
 /// Picks an endpoint whose breaker is closed and that was not tried yet, or tells why there is none.
 pub fn pick(model: &Model, now_us: u64, bytes: u32, tried: Tried, random: u32) -> Result<Route, Reason> {
+    let guesses =
+        Guesses { kibibyte_us: model.profile.kibibyte_us(), service_told_us: model.service_told_us };
+    let known = || model.endpoints().map(|(_, endpoint)| endpoint);
     let ask = Ask {
         now_us,
         bytes,
-        fleet: Endpoint::fleet_mean(model.endpoints().map(|(_, endpoint)| endpoint), model.service_told_us),
+        fleet: FleetMean::over(known(), now_us, guesses),
         stale_after_us: u64::from(model.policy.load_stale_after_milliseconds) * 1_000,
     };
-    let candidates = || {
-        let open =
-            move |(id, endpoint): &(EndpointId, &Endpoint)| endpoint.breaker.is_closed() && !tried.has(*id);
-        model.endpoints().filter(open).map(|(id, endpoint)| ask.route(id, endpoint))
-    };
-    let Some(best_us) = candidates().map(|route| route.forecast.mean_us).reduce(f32::min) else {
-        let known = model.endpoints().next().is_some();
-        return Err(if known { Reason::EndpointsUnreachable } else { Reason::NoEndpoint });
-    };
+    let mut routes = [None; ENDPOINTS_MAX];
+    let mut best_us = f32::INFINITY;
+    for (route, (id, endpoint)) in routes.iter_mut().zip(model.endpoints()) {
+        if endpoint.breaker.is_closed() && !tried.has(id) {
+            let found = ask.route(id, endpoint);
+            best_us = best_us.min(found.forecast.mean_us);
+            *route = Some(found);
+        }
+    }
     let limit_us = (best_us * NEAR_FACTOR).max(best_us + NEAR_US);
-    let near = || candidates().filter(|route| route.forecast.mean_us <= limit_us);
+    let near = || routes.iter().flatten().filter(|route| route.forecast.mean_us <= limit_us);
     let count = near().count() as u32;
+    if count == 0 {
+        return Err(if known().next().is_some() { Reason::EndpointsUnreachable } else { Reason::NoEndpoint });
+    }
     let first = (random & 0xffff) % count;
-    // The second is another one: an offset of 1 to count - 1.
+    // Another one than the first: an offset of 1 to count - 1.
     let second = if count > 1 { (first + 1 + (random >> 16) % (count - 1)) % count } else { first };
-    let chosen = near()
-        .enumerate()
-        .filter(|(index, _)| *index as u32 == first || *index as u32 == second)
-        .map(|(_, route)| route)
-        .reduce(|a, b| if b.forecast.mean_us < a.forecast.mean_us { b } else { a });
-    Ok(chosen.expect("the best endpoint is one of its near-equals"))
+    let nth = |index: u32| *near().nth(index as usize).expect("the index is below the count");
+    let (a, b) = (nth(first), nth(second));
+    // By their queues alone: by the whole time the one that once was a trifle faster would get everything.
+    Ok(if b.forecast.queue_us + QUEUE_US < a.forecast.queue_us { b } else { a })
 }
 
 #[derive(Clone, Copy)]

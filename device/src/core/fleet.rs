@@ -1,0 +1,71 @@
+//! Means over all endpoints: they stand in where an endpoint's own figures are unknown or old.
+
+use super::endpoint::Endpoint;
+use super::estimate::Estimate;
+
+/// Time in the model server assumed until an endpoint or the bundle tells one, in microseconds.
+const SERVICE_GUESS_US: f32 = 20_000.0;
+
+/// What is assumed until something is measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Guesses {
+    /// Time to send one KiB, in microseconds.
+    pub kibibyte_us: f32,
+    /// Time in the model server as the bundle tells it, in microseconds; 0 when it does not.
+    pub service_told_us: f32,
+}
+
+/// The means, or guesses where nothing is known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FleetMean {
+    pub(super) wait_us: f32,
+    pub(super) service_us: f32,
+    /// The radio is the same whichever endpoint is dialled: an upload to one tells much about the others.
+    pub(super) kibibyte_us: Estimate,
+}
+
+impl FleetMean {
+    /// The means over some endpoints.
+    #[must_use]
+    pub fn over<'a>(endpoints: impl Iterator<Item = &'a Endpoint>, now_us: u64, guesses: Guesses) -> Self {
+        let (mut wait, mut service) = (Mean::default(), Mean::default());
+        let (mut kibibyte, mut deviation) = (Mean::default(), Mean::default());
+        for endpoint in endpoints {
+            if endpoint.load_at_us.is_some() && endpoint.service_us > 0.0 {
+                wait.add(endpoint.wait_us);
+                service.add(endpoint.service_us);
+            }
+            if let Some(upload) = endpoint.upload(now_us) {
+                kibibyte.add(upload.mean());
+                deviation.add(upload.deviation());
+            }
+        }
+        let told_us = guesses.service_told_us;
+        let service_guess_us = if told_us > 0.0 { told_us } else { SERVICE_GUESS_US };
+        Self {
+            wait_us: wait.or(0.0),
+            service_us: service.or(service_guess_us),
+            kibibyte_us: Estimate::guess(
+                kibibyte.or(guesses.kibibyte_us),
+                deviation.or(guesses.kibibyte_us / 4.0),
+            ),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Mean {
+    sum: f32,
+    count: f32,
+}
+
+impl Mean {
+    fn add(&mut self, value: f32) {
+        self.sum += value;
+        self.count += 1.0;
+    }
+
+    fn or(&self, guess: f32) -> f32 {
+        if self.count > 0.0 { self.sum / self.count } else { guess }
+    }
+}
