@@ -28,7 +28,10 @@ use std::{io::IsTerminal as _, process::ExitCode};
 
 use clap::Parser as _;
 use config::{Cli, Command, Config};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    prelude::*,
+};
 
 /// The command line is wrong.
 const EXIT_USAGE: u8 = 64;
@@ -81,11 +84,13 @@ async fn start(args: config::RunArgs) -> ExitCode {
 }
 
 fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,kube=error"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let asked = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    let ordinary = || Targets::new().with_default(LevelFilter::INFO).with_target("kube", LevelFilter::ERROR);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let log = tracing_subscriber::registry().with(asked.unwrap_or_else(ordinary));
     if std::io::stderr().is_terminal() {
-        log.init();
+        log.with(lines).init();
     } else {
-        log.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
+        log.with(lines.json().flatten_event(true).with_current_span(false).with_span_list(false)).init();
     }
 }

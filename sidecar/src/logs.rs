@@ -2,15 +2,20 @@
 
 use std::io::{IsTerminal, stderr};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    prelude::*,
+};
 
 /// Begins logging; once per process.
 pub fn begin() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_target(false);
+    let asked = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    let filter = asked.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer().with_writer(stderr).with_target(false);
+    let log = tracing_subscriber::registry().with(filter);
     if stderr().is_terminal() {
-        subscriber.init();
+        log.with(lines).init();
     } else {
-        subscriber.json().flatten_event(true).init();
+        log.with(lines.json().flatten_event(true)).init();
     }
 }
