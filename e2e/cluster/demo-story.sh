@@ -6,6 +6,7 @@ NAME=${1:?usage: demo-story.sh CLUSTER}
 KUBECONFIG=$(kubeconfig_of "$NAME"); export KUBECONFIG
 DEVICE=longshore-demo-device
 EXAMPLE=$REPO/examples/person-detect
+NODES=("$NAME-worker" "$NAME-worker2")
 declare -A ADDRESS # of each edge node, to come back under
 
 say() { printf '\n==> %s\n' "$*"; }
@@ -24,6 +25,16 @@ start_device() {
   docker logs -f "$DEVICE" 2>&1 & LOGS_OF_DEVICE=$!
 }
 
+# The device's lines: time, picture, place, label, confidence, milliseconds, reason, battery.
+place() { docker logs --tail 1 "$DEVICE" 2>&1 | awk '{print $3}'; }
+reason() { docker logs --tail 1 "$DEVICE" 2>&1 | awk '{print $7}'; }
+is() { [[ " ${*:2} " == *" $("$1") "* ]]; }
+until_is() { # until_is place|reason WORD...: and a few pictures more, to look at
+  wait_for 60 is "$@" || fail "the device's last $1 should be ${*:2}, and is $("$1")"
+  sleep 6
+}
+
+other_than() { printf '%s\n' "${NODES[@]}" | grep -vxF "$1"; }
 cut_off() {
   ADDRESS[$1]=$(docker inspect -f "{{.NetworkSettings.Networks.$NETWORK.IPAddress}}" "$1")
   docker network disconnect "$NETWORK" "$1"
@@ -40,18 +51,21 @@ restore() {
 }
 trap restore EXIT
 
-say "A device with a tenth of a CPU and a battery at 22 % answers pictures by itself, or asks the edge"
+say "A device with a tenth of a CPU takes the cheaper place for each picture; below 20 % battery that is the edge"
 start_device
-sleep 20
-say "Edge node $NAME-worker is cut off: work moves to the other"
-cut_off "$NAME-worker"
-sleep 12
-say "Edge node $NAME-worker2 is cut off too: the device answers by itself"
-cut_off "$NAME-worker2"
-sleep 12
+until_is reason battery_low
+FIRST=$(place)
+say "Edge node $FIRST is cut off: work moves to the other"
+cut_off "$FIRST"
+until_is place "$(other_than "$FIRST")"
+SECOND=$(place)
+say "Edge node $SECOND is cut off too: the device answers by itself"
+cut_off "$SECOND"
+until_is place device
 say "Both are back: work returns to the edge"
-bring_back "$NAME-worker"; bring_back "$NAME-worker2"
-sleep 20
+bring_back "$FIRST"; bring_back "$SECOND"
+until_is place "${NODES[@]}"
 say "The device stops and counts its answers"
 docker stop -t 10 "$DEVICE" > /dev/null
 wait "$LOGS_OF_DEVICE" || true
+docker logs "$DEVICE" 2>&1 | grep -qE '^lost +0$' || fail "the device lost answers"
