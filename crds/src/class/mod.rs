@@ -16,6 +16,7 @@ pub use placement::{Accelerator, AcceleratorResource, Placement};
 pub use runtime::{ImagePullPolicy, Resources, Runtime, Upstream};
 
 /// What may run, as whom, on which hardware, from where models come, for which namespaces, and how much of it.
+#[allow(clippy::duplicated_attributes)] // Each printer column has a type of its own.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[x_kube(crates(kube_core = "::kube_core"))]
 #[kube(
