@@ -38,7 +38,7 @@ e2e: build ## the tests on a real cluster of three nodes
 	@$(CLUSTER)/up.sh longshore-e2e
 	@$(CLUSTER)/load.sh longshore-e2e
 	KUBECONFIG=$(LONGSHORE_CACHE)/clusters/longshore-e2e/kubeconfig PATH=$(LONGSHORE_CACHE)/bin:$$PATH \
-		$(CARGO_TEST) --test cluster
+		$(CARGO_TEST) --test kind
 
 generate: ## write again whatever is generated and committed
 	UPDATE=1 $(CARGO_TEST) current
