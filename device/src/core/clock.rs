@@ -5,9 +5,17 @@ use super::event::Effect;
 use super::outcome::{Ending, Place, Reason};
 use super::request::{LocalRun, Request, Sent, Step};
 
-/// Kept free between the end of a late local run and the deadline, in microseconds: handing the result over takes
-/// time too, more so on a throttled processor.
-const SLACK_US: u64 = 4_000;
+/// Kept free between the end of a late local run and the deadline: this much, in microseconds, ...
+const SLACK_LEAST_US: u64 = 4_000;
+
+/// ... and this share of the whole time. Handing a result over takes time too, more so on a busy or throttled processor,
+/// and starting a little earlier costs only the runs that the edge would have answered in that little.
+const SLACK_SHARE: u64 = 16;
+
+/// The slack of a request with this much time in all, in microseconds.
+pub(super) const fn slack_us(time_us: u64) -> u64 {
+    SLACK_LEAST_US + time_us / SLACK_SHARE
+}
 
 impl Request {
     pub(super) fn look_at_the_clock(&mut self, step: &mut Step) {
@@ -39,7 +47,7 @@ impl Request {
 
     /// An answer in reserve is handed over a little before the deadline, so that it is in time.
     pub(super) fn is_due(&self, now_us: u64) -> bool {
-        let slack_us = if self.local == LocalRun::Done { SLACK_US } else { 0 };
+        let slack_us = if self.local == LocalRun::Done { self.slack_us } else { 0 };
         self.start.deadline_us <= now_us + slack_us
     }
 
@@ -50,7 +58,7 @@ impl Request {
         if self.local != LocalRun::Idle || self.remote.is_none() || in_vain {
             return None;
         }
-        let needed_us = forecast.p95_us() as u64 + SLACK_US;
+        let needed_us = forecast.p95_us() as u64 + self.slack_us;
         Some(self.start.deadline_us.saturating_sub(needed_us))
     }
 
@@ -58,7 +66,7 @@ impl Request {
         if self.is_over {
             return;
         }
-        let slack_us = if self.local == LocalRun::Done { SLACK_US } else { 0 };
+        let slack_us = if self.local == LocalRun::Done { self.slack_us } else { 0 };
         let due_us = self.start.deadline_us.saturating_sub(slack_us);
         let hedge_us = self.hedge_at_us(step).unwrap_or(due_us);
         let patience_us = self.remote.and_then(|sent| sent.patience_us).unwrap_or(due_us);

@@ -6,6 +6,7 @@
 
 use wire::{Advice, Outcome};
 
+use super::clock;
 use super::decide::{self, Choice, Decision, Inputs};
 use super::endpoint::EndpointId;
 use super::event::{Effect, Effects, Event, Start};
@@ -42,6 +43,7 @@ pub(super) struct Sent {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     pub(super) start: Start,
+    pub(super) slack_us: u64,
     pub(super) local: LocalRun,
     pub(super) remote: Option<Sent>,
     tried: Tried,
@@ -66,6 +68,7 @@ impl Request {
         let Decision { choice, reason } = decide::decide(&inputs);
         let mut request = Self {
             start,
+            slack_us: clock::slack_us(start.deadline_us.saturating_sub(now_us)),
             local: if inputs.local.is_ok() { LocalRun::Idle } else { LocalRun::Impossible },
             remote: None,
             tried: Tried::default(),

@@ -24,10 +24,10 @@ pub(crate) struct Reply {
     pub(crate) tensors: Vec<Tensor>,
 }
 
-/// Reads what was received for a body of `bytes`. An error says why an answer with outcome `served` cannot be used.
+/// Reads what was received for a body of `bytes`. An error says why it cannot be used.
 pub(crate) fn read(received: &Received, bytes: u32) -> Result<Reply, String> {
     let headers = &received.parts.headers;
-    let outcome = outcome(received);
+    let outcome = outcome(received)?;
     let tensors = if outcome == Outcome::Served { tensors(headers, &received.body)? } else { Vec::new() };
     Ok(Reply {
         outcome,
@@ -44,17 +44,15 @@ pub(crate) fn read(received: &Received, bytes: u32) -> Result<Reply, String> {
     })
 }
 
-/// The outcome's own header; a server without it is judged by its status.
-fn outcome(received: &Received) -> Outcome {
+/// The outcome's own header. A bare model server has none and is believed when it serves; anything else that answers
+/// here, a captive portal for instance, is no endpoint.
+fn outcome(received: &Received) -> Result<Outcome, String> {
     let told = word(&received.parts.headers, header::OUTCOME).and_then(|word| word.parse().ok());
-    told.unwrap_or(match received.parts.status.as_u16() {
-        200..=299 => Outcome::Served,
-        404 | 405 => Outcome::NotFound,
-        429 => Outcome::QueueFull,
-        400..=499 => Outcome::Rejected,
-        503 => Outcome::ModelNotReady,
-        _ => Outcome::UpstreamFailed,
-    })
+    match (told, received.parts.status) {
+        (Some(outcome), _) => Ok(outcome),
+        (None, status) if status.is_success() => Ok(Outcome::Served),
+        (None, status) => Err(format!("status {status} without an outcome: no endpoint answers there")),
+    }
 }
 
 fn load(received: &Received) -> Option<LoadSeen> {

@@ -89,6 +89,13 @@ async fn advice_to_go_elsewhere_is_obeyed() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_no_endpoint_gives_way_to_the_next() {
+    let portal = Endpoint::start("oak", Script::Foreign);
+    let good = Endpoint::start("elm", Script::Good);
+    check(&ask(knowing(&[&portal, &good])).await, Some("elm"), "no_local_model");
+}
+
+#[tokio::test]
 async fn a_final_refusal_fails_with_its_word() {
     let edge = Endpoint::start("oak", Script::Refusing(Outcome::Rejected));
     let answer = ask(knowing(&[&edge])).await;

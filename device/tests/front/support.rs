@@ -24,6 +24,8 @@ pub enum Script {
     Slow(Duration),
     Refusing(Outcome),
     Dropping,
+    /// As a captive portal answers.
+    Foreign,
 }
 
 pub struct Endpoint {
@@ -119,6 +121,7 @@ fn serve(
                         thread::park();
                     },
                     Script::Refusing(outcome) => refused(name, outcome),
+                    Script::Foreign => b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec(),
                     Script::Dropping => return,
                 }
             }
