@@ -114,7 +114,7 @@ impl Work {
         self.endpoint.load.held(now, self.elapsed(now));
     }
 
-    /// The server broke: it works on nothing.
+    /// The server refused or broke: it works on nothing, and that is no measure of its work.
     pub fn fail(mut self) {
         self.slot = None;
     }

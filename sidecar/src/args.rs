@@ -44,9 +44,9 @@ pub struct Fetch {
     /// Where it goes. The unfinished download is beside it, with `.partial` at the end of its name.
     #[arg(long, value_name = "FILE")]
     pub to: PathBuf,
-    /// What it must be, `sha256:` and 64 hexadecimal digits.
+    /// What it must be, `sha256:` and 64 hexadecimal digits. Without it any complete download is taken.
     #[arg(long)]
-    pub digest: Digest,
+    pub digest: Option<Digest>,
     /// Longest file, in bytes.
     #[arg(long, value_name = "BYTES", default_value_t = 16 << 30)]
     pub size_max: u64,

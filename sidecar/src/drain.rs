@@ -16,8 +16,10 @@ pub enum Phase {
     Quiet,
     /// Refuses new work and finishes what runs.
     Refusing,
-    /// Nothing runs any more, or its time is over.
+    /// Nothing runs any more, or its time is over. Refusals are still answered.
     Drained,
+    /// The process ends: idle connections close.
+    Stopping,
 }
 
 /// The phase and those who wait for it.
@@ -72,6 +74,11 @@ pub fn begin(endpoint: &Arc<Endpoint>) {
         }
         endpoint.drain.advance(Phase::Drained);
     });
+}
+
+/// Says that the process ends.
+pub fn stop(endpoint: &Endpoint) {
+    endpoint.drain.advance(Phase::Stopping);
 }
 
 /// How long a drain may take at most, with room for a command that comes a little later.

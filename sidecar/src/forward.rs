@@ -57,6 +57,9 @@ pub fn request(
 pub async fn finish(cx: &Context, passage: Passage, ending: Ending) -> Result<Reply, Refusal> {
     let status = passage.response.status();
     if status.is_success() {
+        // Only what the model did is measured: a server that fails fast must not look fast.
+        cx.endpoint.load.served(Instant::now(), passage.service);
+        cx.endpoint.metrics.served(passage.service);
         return Ok(served(cx, passage, Some(ending)));
     }
     if status.is_client_error() {
@@ -100,7 +103,7 @@ async fn rejected(cx: &Context, passage: Passage) -> Reply {
         passage.lease.give_back();
     }
     if let Some(work) = passage.work {
-        work.finish(Instant::now());
+        work.fail();
     }
     tracing::info!(status = status.as_u16(), text, "the model server rejected a request");
     let refusal = Refusal::with_status(Outcome::Rejected, status);

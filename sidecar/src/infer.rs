@@ -145,8 +145,6 @@ async fn forward(
     let now = Instant::now();
     match sent {
         Ok(Ok((lease, response))) => {
-            endpoint.load.served(now, work.elapsed(now));
-            endpoint.metrics.served(work.elapsed(now));
             let service = work.elapsed(now);
             Ok(Passage {
                 lease,

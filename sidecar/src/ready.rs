@@ -71,6 +71,7 @@ pub async fn watch(endpoint: Arc<Endpoint>) {
         match probe(&endpoint).await {
             Probe::Yes => {
                 silences = 0;
+                last_reason.clear();
                 if !endpoint.ready.is_ready() {
                     let proved = warmup::prove(&endpoint).await;
                     endpoint.ready.set(proved);

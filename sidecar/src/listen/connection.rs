@@ -68,11 +68,11 @@ async fn serve_http1(
     let mut connection = http1::Builder::new()
         .keep_alive(true)
         .max_headers(limits.headers + 1)
-        // Also the most that is read ahead of a body.
-        .max_buf_size(limits.header_bytes.max(MIN_BUFFER_BYTES))
+        // Also the most that is read ahead of a body. The scanner refuses a long head first, with an outcome.
+        .max_buf_size(limits.header_bytes + MIN_BUFFER_BYTES)
         .serve_connection(io, requests);
-    // A connection that idles through the refusing still gets an answer when it asks, not a reset.
-    let end = supervise(&pace, endpoint, Phase::Drained, |cx, leaving| {
+    // A connection that idles through the drain still gets an answer when it asks, not a reset.
+    let end = supervise(&pace, endpoint, Phase::Stopping, |cx, leaving| {
         if leaving {
             Pin::new(&mut connection).graceful_shutdown();
         }

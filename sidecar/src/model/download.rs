@@ -17,7 +17,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Downloads and checks.
 pub fn fetch(args: &Fetch) -> Result<(), Failure> {
-    if args.to.exists() && digest::check(&args.to, &args.digest).is_ok() {
+    if args.to.exists() && check(&args.to, args).is_ok() {
         return Ok(());
     }
     let failed = |reason: String| Failure::Download(reason);
@@ -43,9 +43,13 @@ pub fn fetch(args: &Fetch) -> Result<(), Failure> {
     unreachable!("the last try returns")
 }
 
+fn check(file: &Path, args: &Fetch) -> Result<(), Failure> {
+    args.digest.as_ref().map_or(Ok(()), |digest| digest::check(file, digest))
+}
+
 /// Only a verified file gets the name. A wrong one goes: resuming it would never make it right.
 fn keep(partial: &Path, args: &Fetch) -> Result<(), Failure> {
-    if let Err(failure) = digest::check(partial, &args.digest) {
+    if let Err(failure) = check(partial, args) {
         let _ = fs::remove_file(partial);
         return Err(failure);
     }

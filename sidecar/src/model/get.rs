@@ -72,8 +72,12 @@ impl Getter {
             StatusCode::PARTIAL_CONTENT if range_start(&response) == Some(have) => {
                 self.store(response, append(partial)?, have)
             }
-            // What is there is all there is, or is no part of it: the digest will tell, and a wrong file goes.
-            StatusCode::RANGE_NOT_SATISFIABLE if have > 0 => Ok(()),
+            StatusCode::RANGE_NOT_SATISFIABLE if have > 0 && range_total(&response) == Some(have) => Ok(()),
+            StatusCode::RANGE_NOT_SATISFIABLE if have > 0 => {
+                // What is there is no part of it.
+                let _ = std::fs::remove_file(partial);
+                Err(Try::Again(self.reason("the file has changed, starting over")))
+            }
             status if status.is_server_error() || matches!(status.as_u16(), 408 | 429) => {
                 Err(Try::Again(self.reason(&status.to_string())))
             }
@@ -180,4 +184,10 @@ fn append(partial: &Path) -> Result<File, Try> {
 fn range_start(response: &Response<Body>) -> Option<u64> {
     let range = response.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
     range.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
+}
+
+/// The length of the whole, where a server says that a part lies outside it.
+fn range_total(response: &Response<Body>) -> Option<u64> {
+    let range = response.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
+    range.strip_prefix("bytes */")?.parse().ok()
 }

@@ -153,6 +153,38 @@ fn a_server_that_cannot_resume_starts_over() {
 }
 
 #[test]
+fn a_partial_file_that_is_longer_than_the_model_goes() {
+    let site = Site::start(|_, head, stream| {
+        if head.contains("range: bytes=") {
+            status(
+                stream,
+                "416 Range Not Satisfiable",
+                &format!("content-range: bytes */{}\r\n", MODEL.len()),
+            );
+        } else {
+            whole(stream);
+        }
+    });
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.0.join("models/m/1")).unwrap();
+    folder.file("models/m/1/model.onnx.partial", "longer than the model is, and another");
+    assert_eq!(site.fetch(&folder, &digest_of_model(), &[]).status.code(), Some(0));
+    assert_eq!(model(&folder).as_deref(), Some(MODEL));
+}
+
+#[test]
+fn a_partial_file_that_is_complete_is_only_checked() {
+    let site = Site::start(|_, _, stream| {
+        status(stream, "416 Range Not Satisfiable", &format!("content-range: bytes */{}\r\n", MODEL.len()));
+    });
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.0.join("models/m/1")).unwrap();
+    folder.file("models/m/1/model.onnx.partial", MODEL);
+    assert_eq!(site.fetch(&folder, &digest_of_model(), &[]).status.code(), Some(0));
+    assert_eq!(model(&folder).as_deref(), Some(MODEL));
+}
+
+#[test]
 fn another_digest_is_4_and_nothing_gets_the_name() {
     let (site, folder) = (Site::start(|_, _, stream| whole(stream)), Folder::new());
     let output = site.fetch(&folder, DIGEST, &[]);
@@ -191,6 +223,18 @@ fn redirects_go_to_allowed_hosts_only() {
         assert_eq!(site.fetch(&folder, DIGEST, &[]).status.code(), Some(3), "{target}");
         assert!(reason(&folder).contains("not https to an allowed host"), "{target}: {}", reason(&folder));
     }
+}
+
+#[test]
+fn without_a_digest_a_complete_download_is_taken() {
+    let (site, folder) = (Site::start(|_, _, stream| whole(stream)), Folder::new());
+    let ca = folder.file("ca.pem", &site.ca);
+    let to = folder.0.join("model.onnx");
+    let url = format!("https://localhost:{}/m.onnx", site.port);
+    let status =
+        binary().args(["fetch", "--url", &url, "--ca"]).arg(ca).arg("--to").arg(&to).status().unwrap();
+    assert!(status.success());
+    assert_eq!(std::fs::read(&to).unwrap(), MODEL);
 }
 
 #[test]

@@ -45,8 +45,10 @@ fn sigterm_serves_quietly_then_refuses_then_finishes_then_exits_with_0() {
 fn the_command_returns_when_drained_and_the_process_stays() {
     let (server, door) = (Server::start(), Door::default());
     let at_door = door.clone();
-    server.script(move |_, stream| {
-        at_door.wait();
+    server.script(move |seen, stream| {
+        if seen.body == b"long" {
+            at_door.wait();
+        }
         answer(stream, "200 OK", ANSWER);
     });
     let mut sidecar = Sidecar::start(&server);

@@ -86,14 +86,16 @@ fn a_stream_that_is_reset_frees_its_slot() {
 fn a_drain_says_goaway_and_finishes_what_runs() {
     let (server, door) = (Server::start(), Door::default());
     let at_door = door.clone();
-    server.script(move |_, stream| {
-        at_door.wait();
+    server.script(move |seen, stream| {
+        if seen.body == b"long" {
+            at_door.wait();
+        }
         answer(stream, "200 OK", ANSWER);
     });
     let mut sidecar = Sidecar::start(&server);
     block_on(async {
         let (mut sender, connection) = connect(&sidecar).await;
-        let response = tokio::spawn(sender.send_request(request("POST", "/v2/models/m/infer", "{}")));
+        let response = tokio::spawn(sender.send_request(request("POST", "/v2/models/m/infer", "long")));
         tokio::task::block_in_place(|| door.wait_for(1));
         sidecar.terminate();
         tokio::task::block_in_place(|| {
