@@ -41,7 +41,7 @@ e2e: build ## the tests on a real cluster of three nodes
 		$(CARGO_TEST) --test kind
 
 generate: ## write again whatever is generated and committed
-	UPDATE=1 $(CARGO_TEST) current
+	UPDATE=1 $(CARGO_TEST) committed
 
 images: build ## the images localhost/longshore/*:dev
 	@$(CLUSTER)/tools.sh
