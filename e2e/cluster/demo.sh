@@ -9,12 +9,15 @@ BEGAN=$(now_us)
 chart() {
   helm upgrade --install longshore "$REPO/charts/longshore" -n longshore-system --create-namespace --wait \
     -f "$HERE/manifests/demo-values.yaml"
-  # The tag stays the same when the program changes, so the pod has to be told.
-  local image stamp=$CACHE/clusters/$NAME/operator
-  image=$(docker image inspect -f '{{.Id}}' localhost/longshore/operator:dev)
-  [ "$(cat "$stamp" 2> /dev/null || echo "$image")" = "$image" ] || kubectl -n longshore-system rollout restart deployment
+  # The tag stays the same when a program changes, so pods have to be told.
+  local now stamp=$CACHE/clusters/$NAME/images
+  now=$(docker image inspect -f '{{.Id}}' localhost/longshore/{operator,sidecar,runtime}:dev)
+  if [ "$(cat "$stamp" 2> /dev/null || echo "$now")" != "$now" ]; then
+    kubectl -n longshore-system rollout restart deployment
+    kubectl delete pods -A -l longshore.dev/offload
+  fi
   kubectl -n longshore-system rollout status deployment --timeout=60s
-  echo "$image" > "$stamp"
+  echo "$now" > "$stamp"
 }
 
 offload() {
@@ -29,6 +32,8 @@ step "Programs of Longshore (cargo build)" cargo build --release --workspace --a
 "$HERE/load.sh" "$NAME"
 step "Install the chart" chart
 step "Apply person-detect, until it is Ready" offload
+step "Until both edge nodes serve it" \
+  kubectl -n cameras wait --for=jsonpath='{.status.readyReplicas}'=2 inferenceoffload/person-detect --timeout=120s
 kubectl get iof -A -o wide
 "$HERE/demo-story.sh" "$NAME"
 printf 'The demo took %s. The cluster stays: export KUBECONFIG=%s; make demo-down removes it.\n' "$(since "$BEGAN")" "$KUBECONFIG"
