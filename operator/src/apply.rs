@@ -61,7 +61,13 @@ pub async fn apply(ctx: &Context, valid: &Valid, planned: Resources) -> Result<A
     writer.one(budget).await?;
     // Pods must not run a moment without it.
     writer.one(network_policy).await?;
+    let mounted = refusal::image_volumes(&model);
     let deployment = writer.one(model).await?;
+    if let Some(written) = &deployment
+        && refusal::image_volumes(written) < mounted
+    {
+        writer.refusals.push(refusal::no_image_volumes());
+    }
     // A refused Deployment goes on using the configuration that it has.
     if deployment.is_some() {
         for deletion in deletions {

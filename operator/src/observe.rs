@@ -1,7 +1,8 @@
 //! What is to be seen after applying: children, pods, nodes, and one handshake for each endpoint.
 
+use crds::class::NodeAddress;
 use kube::ResourceExt as _;
-use plan::{Inputs, Observed, Valid, resources::node_table};
+use plan::{Inputs, Observed, Probe, Valid, World, resources::node_table};
 
 use crate::{apply::Applied, context::Context, fetch, probe::Target};
 
@@ -11,13 +12,12 @@ pub async fn accepted(ctx: &Context, valid: &Valid, applied: Applied) -> Observe
     // What was just written is younger than the cache.
     world.deployment = applied.deployment.or(world.deployment);
     world.service = applied.service.or(world.service);
-    let targets =
-        node_table(valid, &world).nodes.into_iter().map(|node| Target { node: node.name, url: node.url });
-    let probes = ctx.prober.probe(&ctx.metrics, &valid.model.name, targets).await;
+    let probes = probe(ctx, &valid.model.name, valid.class.endpoint.node_address, &world).await;
     Observed { world, probes, refusals: applied.refusals }
 }
 
-/// The cluster as it stands under a spec that is not accepted: what served before is dialled where it was.
+/// The cluster as it stands under a spec that is not accepted: what serves is dialled as the class said that it served
+/// under.
 pub async fn rejected(ctx: &Context, inputs: &Inputs) -> Observed {
     let offload = &inputs.offload;
     let status = offload.status.clone().unwrap_or_default();
@@ -25,8 +25,15 @@ pub async fn rejected(ctx: &Context, inputs: &Inputs) -> Observed {
         Some(model) => model.name,
         None => offload.spec.model.name.clone().unwrap_or_else(|| offload.name_any()),
     };
-    let targets =
-        status.endpoints.into_iter().map(|endpoint| Target { node: endpoint.node, url: endpoint.url });
-    let probes = ctx.prober.probe(&ctx.metrics, &model, targets).await;
+    let served_under = status.class_name.as_deref();
+    let class = inputs.classes.iter().find(|class| class.metadata.name.as_deref() == served_under);
+    let address = class.map(|class| class.spec.endpoint.node_address).unwrap_or_default();
+    let probes = probe(ctx, &model, address, &inputs.world).await;
     Observed { world: inputs.world.clone(), probes, refusals: Vec::new() }
+}
+
+async fn probe(ctx: &Context, model: &str, address: NodeAddress, world: &World) -> Vec<Probe> {
+    let nodes = node_table(address, world).nodes;
+    let targets = nodes.into_iter().map(|node| Target { node: node.name, url: node.url });
+    ctx.prober.probe(&ctx.metrics, model, targets).await
 }

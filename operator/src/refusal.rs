@@ -1,5 +1,6 @@
 //! From an answer of the API server to what the user can do about it.
 
+use k8s_openapi::api::apps::v1::Deployment;
 use kube::Resource;
 use plan::{Reason, Refusal};
 
@@ -67,18 +68,29 @@ pub fn of(kind: Kind, name: &str, error: &kube::Error) -> Option<Refusal> {
                 range(text)
             ),
         },
-        Kind::Deployment if text.contains("must specify a volume type") => Refusal {
-            reason: Reason::ModelSourceUnsupported,
-            message:
-                "spec.model.source.image: this cluster does not mount image volumes (Kubernetes 1.35 does, \
-                      earlier ones with the feature gate ImageVolume); use spec.model.source.https"
-                    .into(),
-        },
+        Kind::Deployment if text.contains("must specify a volume type") => no_image_volumes(),
         _ => Refusal {
             reason: Reason::InvalidSpec,
             message: format!("the API server refuses {kind:?} {name}: {}", shortened(text)),
         },
     })
+}
+
+/// A cluster that does not know image volumes refuses a Deployment with one, or takes it and leaves the volume out.
+pub fn no_image_volumes() -> Refusal {
+    Refusal {
+        reason: Reason::ModelSourceUnsupported,
+        message: "spec.model.source.image: this cluster does not mount image volumes (Kubernetes 1.35 does, \
+                  earlier ones with the feature gate ImageVolume); use spec.model.source.https"
+            .into(),
+    }
+}
+
+/// How many image volumes the pods of a Deployment have.
+pub fn image_volumes(deployment: &Deployment) -> usize {
+    let pod = deployment.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());
+    let volumes = pod.and_then(|pod| pod.volumes.as_ref());
+    volumes.into_iter().flatten().filter(|volume| volume.image.is_some()).count()
 }
 
 /// `spec.ports[0].nodePort: Invalid value: 30080: ...`

