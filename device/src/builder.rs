@@ -137,6 +137,7 @@ impl Builder {
             model,
             directory,
             bundle: None,
+            bundle_tag: None,
             saved: None,
             labels_given: self.labels,
             metadata: None,

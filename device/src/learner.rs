@@ -8,12 +8,11 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::{debug, warn};
-use wire::PolicyBundle;
 
 use crate::bundle_file;
 use crate::core::endpoint::{EndpointId, LoadSeen};
 use crate::http::connection::Connections;
-use crate::http::control;
+use crate::http::control::{self, Tagged};
 use crate::http::reply::micros;
 use crate::state::Shared;
 
@@ -98,11 +97,11 @@ async fn learn_names(shared: &Arc<Shared>) {
 }
 
 async fn learn_policy(shared: &Arc<Shared>) {
-    let revision = shared.lock().bundle.as_ref().map(|bundle| bundle.revision.clone());
+    let tag = shared.lock().bundle_tag.clone();
     let mut questions = JoinSet::new();
     for connections in best_first(shared) {
-        let revision = revision.clone();
-        questions.spawn(async move { control::policy(&connections, revision.as_deref()).await });
+        let tag = tag.clone();
+        questions.spawn(async move { control::policy(&connections, tag).await });
     }
     while let Some(Ok(answer)) = questions.join_next().await {
         match answer {
@@ -112,12 +111,12 @@ async fn learn_policy(shared: &Arc<Shared>) {
     }
 }
 
-fn adopt(shared: &Shared, offered: Option<PolicyBundle>) {
+fn adopt(shared: &Shared, offered: Option<Tagged>) {
     let now_us = shared.now_us();
     let unsaved = {
         let mut state = shared.lock();
         match offered {
-            Some(bundle) if bundle.model.name != shared.model_name => {
+            Some(Tagged { bundle, .. }) if bundle.model.name != shared.model_name => {
                 warn!(
                     served = bundle.model.name,
                     wanted = shared.model_name,
@@ -125,7 +124,10 @@ fn adopt(shared: &Shared, offered: Option<PolicyBundle>) {
                 );
                 return;
             }
-            Some(bundle) if state.is_news(&bundle) => state.adopt(bundle, Duration::ZERO, now_us),
+            Some(Tagged { bundle, tag }) if state.is_news(&bundle) => {
+                state.adopt(bundle, Duration::ZERO, now_us);
+                state.bundle_tag = tag;
+            }
             Some(_) => return,
             None => state.confirm(Duration::ZERO, now_us),
         }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use engine::picture::Normalization;
+use http::HeaderValue;
 use tokio::sync::Semaphore;
 use wire::PolicyBundle;
 
@@ -24,8 +25,10 @@ pub(crate) struct State {
     pub(crate) model: Model,
     pub(crate) directory: Directory,
     pub(crate) bundle: Option<PolicyBundle>,
-    /// Revision and time of what was last written to the policy file.
-    pub(crate) saved: Option<(String, u64)>,
+    /// By which to ask endpoints whether the bundle is still the one.
+    pub(crate) bundle_tag: Option<HeaderValue>,
+    /// What was last written to the policy file, and when.
+    pub(crate) saved: Option<(PolicyBundle, u64)>,
     /// Labels that the user gave; they win over the bundle's.
     pub(crate) labels_given: Option<Vec<String>>,
     /// The model's description, from an endpoint, where there is no model here.
@@ -90,14 +93,15 @@ impl State {
     /// The bundle when it should be written: it changed, or the file has become old. Notes that it is.
     pub(crate) fn unsaved(&mut self, now_us: u64) -> Option<PolicyBundle> {
         let bundle = self.bundle.as_ref()?;
-        let is_saved = self
-            .saved
-            .as_ref()
-            .is_some_and(|(revision, at_us)| *revision == bundle.revision && now_us < at_us + SAVE_AGAIN_US);
+        let is_saved = self.saved.as_ref().is_some_and(|(saved, at_us)| {
+            // Service times change all the time and are no reason to write.
+            let same = saved.revision == bundle.revision && saved.endpoints == bundle.endpoints;
+            same && now_us < at_us + SAVE_AGAIN_US
+        });
         if is_saved {
             return None;
         }
-        self.saved = Some((bundle.revision.clone(), now_us));
+        self.saved = Some((bundle.clone(), now_us));
         Some(bundle.clone())
     }
 

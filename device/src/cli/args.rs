@@ -76,7 +76,7 @@ pub(crate) struct WatchArgs {
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
     /// Folder of JPEG and PNG pictures, taken in the order of their names.
-    #[arg(long = "input", value_name = "DIR", alias = "frames-dir")]
+    #[arg(long = "input", value_name = "DIR")]
     pub(crate) folder: PathBuf,
     /// From one picture to the next, in milliseconds.
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=3_600_000))]

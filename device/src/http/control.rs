@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use engine::{Datatype, TensorSpec};
-use http::{Request, StatusCode, header};
+use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::Full;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -30,16 +30,23 @@ pub(crate) async fn load(connections: &Connections) -> Result<(LoadReport, Durat
     Ok((read(connections, &received)?, received.elapsed))
 }
 
-/// The policy bundle; `None` when it is still the one with this revision.
+/// A policy bundle and the tag by which to ask whether it is still the one.
+pub(crate) struct Tagged {
+    pub(crate) bundle: PolicyBundle,
+    pub(crate) tag: Option<HeaderValue>,
+}
+
+/// The policy bundle; `None` when it is still the one with this tag.
 pub(crate) async fn policy(
     connections: &Connections,
-    revision: Option<&str>,
-) -> Result<Option<PolicyBundle>, ExchangeError> {
-    let received = get(connections, path::POLICY, revision).await?;
+    tag: Option<HeaderValue>,
+) -> Result<Option<Tagged>, ExchangeError> {
+    let received = get(connections, path::POLICY, tag).await?;
     if received.parts.status == StatusCode::NOT_MODIFIED {
         return Ok(None);
     }
-    read(connections, &received).map(Some)
+    let tag = received.parts.headers.get(header::ETAG).cloned();
+    Ok(Some(Tagged { bundle: read(connections, &received)?, tag }))
 }
 
 /// What the model there takes and gives.
@@ -79,11 +86,11 @@ impl TensorMetadata {
 async fn get(
     connections: &Connections,
     path: &str,
-    revision: Option<&str>,
+    tag: Option<HeaderValue>,
 ) -> Result<Received, ExchangeError> {
     let mut request = Request::get(path);
-    if let Some(revision) = revision {
-        request = request.header(header::IF_NONE_MATCH, format!("\"{revision}\""));
+    if let Some(tag) = tag {
+        request = request.header(header::IF_NONE_MATCH, tag);
     }
     let unreadable = |reason: String| ExchangeError::Unreadable(connections.url().clone(), reason);
     let request = request.body(Full::new(Bytes::new())).map_err(|error| unreadable(error.to_string()))?;
