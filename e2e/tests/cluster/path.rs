@@ -54,7 +54,9 @@ pub fn model_by_https(namespace: &str) -> Result<()> {
 
 /// A model store on the nodes' network, and a class that takes models from it.
 pub fn site_host(namespace: &str, class: &str, file: Vec<u8>) -> Result<ModelHost> {
-    let gateway = docker(&["network", "inspect", "longshore", "-f", "{{(index .IPAM.Config 0).Gateway}}"])?;
+    let worker = node::workers()?.into_iter().next().context("no node with accelerators")?;
+    let gateway =
+        docker(&["inspect", &worker, "-f", "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}"])?;
     let host = ModelHost::new(gateway.parse::<IpAddr>()?, file)?;
     apply(&class_with_host(class, &host.host).to_string())?;
     let authority = json!({

@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 /// Four pods on two nodes are two endpoints, each under its node's name.
 pub fn one_endpoint_per_node(namespace: &str) -> Result<()> {
     replicas(namespace, 4)?;
-    let offload = wait::until("four pods that serve", POD, || {
-        let offload = get(namespace, &["iof", "person"])?;
-        ensure!(offload["status"]["readySummary"] == "4/4", "{}", offload["status"]);
-        Ok(Some(offload))
-    })?;
     let mut workers = node::workers()?;
     workers.sort();
-    ensure!(serving_nodes(&offload) == workers, "{}", offload["status"]["endpoints"]);
+    wait::until_true("four pods that serve on two nodes", POD, || {
+        let offload = get(namespace, &["iof", "person"])?;
+        ensure!(offload["status"]["readySummary"] == "4/4", "{}", offload["status"]);
+        ensure!(serving_nodes(&offload) == workers, "{}", offload["status"]["endpoints"]);
+        Ok(true)
+    })?;
     within_accelerators(namespace)
 }
 

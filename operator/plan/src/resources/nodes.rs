@@ -5,15 +5,14 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use wire::NodeTable;
 
 use super::containers::SIDECAR_NAME;
-use crate::{Valid, World, validate::service_port};
+use crate::{World, validate::service_port};
 
 const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
 
 /// Nodes with a serving pod, by name. Empty while the Service has no port: there is nothing to dial.
 #[must_use]
-pub fn node_table(valid: &Valid, world: &World) -> NodeTable {
+pub fn node_table(address: NodeAddress, world: &World) -> NodeTable {
     let Some(port) = world.service.as_ref().and_then(service_port) else { return NodeTable::default() };
-    let address = valid.class.endpoint.node_address;
     let serving = world.nodes.iter().filter(|(name, node)| serves(name, node, &world.pods));
     let rows = serving.filter_map(|(name, node)| {
         let host = advertised_host(node, address)?;

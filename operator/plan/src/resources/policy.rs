@@ -11,7 +11,7 @@ use crate::{Valid, World, names};
 pub fn config_map(valid: &Valid, world: &World) -> ConfigMap {
     let data = BTreeMap::from([
         (paths::POLICY_KEY.into(), canonical::json(&valid.bundle)),
-        (paths::NODES_KEY.into(), canonical::json(&node_table(valid, world))),
+        (paths::NODES_KEY.into(), canonical::json(&node_table(valid.class.endpoint.node_address, world))),
     ]);
     ConfigMap {
         metadata: meta::child(valid, names::policy(&valid.name)),
