@@ -1,5 +1,7 @@
 //! Rules of the house that the compiler does not hold: who may depend on whom, what is watched, how long a file may be.
 
+#![allow(clippy::unwrap_used)] // In helpers too: a test that fails shows where.
+
 use std::{
     collections::BTreeSet,
     fs,

@@ -3,6 +3,8 @@
 //!
 //! Needs the programs that `e2e/cluster/tools.sh` makes.
 
+#![allow(clippy::unwrap_used)] // In helpers too: a test that fails shows where.
+
 mod children;
 mod conditions;
 mod faults;
