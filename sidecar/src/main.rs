@@ -50,8 +50,8 @@ fn main() -> ExitCode {
     logs::begin();
     match (arguments.command, arguments.config) {
         (Some(Command::Drain { socket }), _) => ended(drain::command(&socket).map_err(anyhow::Error::from)),
-        (Some(Command::Fetch(fetch)), _) => model::fetch(&fetch).into(),
-        (Some(Command::Verify(verify)), _) => model::verify(&verify).into(),
+        (Some(Command::Fetch(fetch)), _) => model::fetch(&fetch),
+        (Some(Command::Verify(verify)), _) => model::verify(&verify),
         (None, Some(file)) => serve(&file),
         (None, None) => BAD_USAGE.into(),
     }

@@ -55,7 +55,7 @@ struct Fields<'a> {
 pub fn check(head: &[u8], headers_max: usize) -> Result<Framing, Fault> {
     let mut lines = head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let request = lines.next().unwrap_or_default();
-    let (method, target, version) = request_line(request)?;
+    let [method, target, version] = request_line(request)?;
     let mut fields = Fields::default();
     for (index, line) in lines.take_while(|line| !line.is_empty()).enumerate() {
         if index >= headers_max {
@@ -67,7 +67,7 @@ pub fn check(head: &[u8], headers_max: usize) -> Result<Framing, Fault> {
     body(method, version, &fields)
 }
 
-fn request_line(line: &[u8]) -> Result<(&[u8], &[u8], &[u8]), Fault> {
+fn request_line(line: &[u8]) -> Result<[&[u8]; 3], Fault> {
     let mut words = line.split(|byte| *byte == b' ');
     let (Some(method), Some(target), Some(version), None) =
         (words.next(), words.next(), words.next(), words.next())
@@ -83,7 +83,7 @@ fn request_line(line: &[u8]) -> Result<(&[u8], &[u8], &[u8]), Fault> {
     if target.is_empty() || !target.iter().all(u8::is_ascii_graphic) {
         return Err(Fault::Broken("target has bytes that a URL cannot have"));
     }
-    Ok((method, target, version))
+    Ok([method, target, version])
 }
 
 fn field<'a>(line: &'a [u8], fields: &mut Fields<'a>) -> Result<(), Fault> {

@@ -1,5 +1,7 @@
 //! The sidecar through its front door: a real process, a scripted model server behind it, clients that speak bytes.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod command;
 mod download;
 mod drain;
