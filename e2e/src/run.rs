@@ -9,7 +9,10 @@ use std::{
 
 use anyhow::Result;
 
-use crate::{cluster::kubectl, manifest, repository};
+use crate::{
+    cluster::{POD, kubectl, list},
+    manifest, repository, wait,
+};
 
 /// A test: its name is also its namespace.
 pub struct Test {
@@ -56,10 +59,14 @@ fn one(test: &Test) -> Result<(), String> {
     if result.is_err() {
         keep(test.name);
     }
-    // Accelerators must be free for the next one.
-    let cleared =
-        kubectl(&["delete", "namespace", test.name, "--wait", "--timeout=120s", "--ignore-not-found"]);
-    result.and(cleared.map(drop).map_err(|error| format!("clearing up: {error:#}")))
+    let cleared = clear(test.name).map_err(|error| format!("clearing up: {error:#}"));
+    result.and(cleared)
+}
+
+/// Takes a namespace away, and waits until its pods have left: accelerators must be free for the next test.
+fn clear(namespace: &str) -> Result<()> {
+    kubectl(&["delete", "namespace", namespace, "--wait=false", "--ignore-not-found"])?;
+    wait::until_true("the pods have left", POD, || Ok(list(namespace, &["pods"])?.is_empty()))
 }
 
 /// Writes what a person would look at first into `e2e/out/NAME/`.
