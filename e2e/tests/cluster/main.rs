@@ -20,6 +20,7 @@ const TESTS: &[Test] = &[
     Test { name: "one-endpoint-per-node", run: scale::one_endpoint_per_node },
     Test { name: "scale-through-kubectl", run: scale::scale_through_kubectl },
     Test { name: "more-replicas-than-accelerators", run: scale::more_replicas_than_accelerators },
+    Test { name: "runtime-class", run: scale::runtime_class },
     Test { name: "refused-by-the-api", run: bad_input::refused_by_the_api },
     Test { name: "told-in-a-condition", run: bad_input::told_in_a_condition },
     Test { name: "wrong-digest", run: bad_input::wrong_digest },

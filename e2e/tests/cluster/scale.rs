@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 use e2e::{
-    cluster::{self, POD, apply, await_condition, condition, get, kubectl, pods, serving_nodes},
+    cluster::{self, POD, SOON, apply, await_condition, condition, get, kubectl, pods, serving_nodes},
     manifest, node, wait,
 };
 use serde_json::{Value, json};
@@ -69,6 +69,27 @@ pub fn more_replicas_than_accelerators(namespace: &str) -> Result<()> {
     // The cause goes, and so does the condition.
     kubectl(&["-n", namespace, "scale", "iof/person", "--replicas=4"])?;
     await_condition(namespace, "person", "ReplicasAvailable", "True", None, POD).map(drop)
+}
+
+/// A RuntimeClass that does not exist is named; the pods get it once it does.
+pub fn runtime_class(namespace: &str) -> Result<()> {
+    kubectl(&["delete", "runtimeclass", "nvidia", "--ignore-not-found"])?;
+    let mut class = manifest::class("e2e-runtime-class", true);
+    class["spec"]["runtimeClassName"] = json!("nvidia");
+    apply(&class.to_string())?;
+    apply(&manifest::offload(namespace, "person", "e2e-runtime-class")?.to_string())?;
+    let seen = await_condition(namespace, "person", "Accepted", "False", Some("RuntimeClassNotFound"), SOON)?;
+    ensure!(condition(&seen, "Accepted").2.contains("nvidia"), "{}", seen["status"]["conditions"]);
+    let runtime = json!({"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass",
+        "metadata": {"name": "nvidia"}, "handler": "nvidia"});
+    apply(&runtime.to_string())?;
+    cluster::ready(namespace, "person")?;
+    let all = pods(namespace, "person")?;
+    ensure!(
+        all.iter().all(|pod| pod["spec"]["runtimeClassName"] == "nvidia"),
+        "a pod has another runtime class"
+    );
+    Ok(())
 }
 
 fn replicas(namespace: &str, count: u32) -> Result<()> {
