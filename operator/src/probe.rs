@@ -24,6 +24,9 @@ use crate::metrics::Metrics;
 const CONNECT_MAX: Duration = Duration::from_secs(1);
 /// Longest time of a whole handshake.
 const WHOLE_MAX: Duration = Duration::from_secs(2);
+/// Tries until the node that was meant answers. On a node of its own the operator is a pod among others, and kube-proxy
+/// leads a pod that dials its own node to any endpoint, by lot for each connection.
+const TRIES_MAX: usize = 64;
 /// Handshakes at once, for one offload.
 const AT_ONCE_MAX: usize = 16;
 /// How long a good answer counts. A burst of changes needs one handshake.
@@ -96,6 +99,17 @@ impl Prober {
     }
 
     async fn handshake(&self, node: &str, target: &str) -> ProbeResult {
+        let mut result = self.ask(node, target).await;
+        for _ in 1..TRIES_MAX {
+            match result {
+                ProbeResult::WrongEndpoint(_) => result = self.ask(node, target).await,
+                _ => break,
+            }
+        }
+        result
+    }
+
+    async fn ask(&self, node: &str, target: &str) -> ProbeResult {
         let request = match Request::get(target).body(Empty::new()) {
             Ok(request) => request,
             Err(error) => return ProbeResult::Unreachable(format!("{target} is no address: {error}")),

@@ -17,7 +17,6 @@ pub fn rollout_under_load(namespace: &str) -> Result<()> {
     let mut offload = four(namespace)?;
     let digest = next(&mut offload)?;
     let ready = get(namespace, &["iof", "person"])?;
-    ensure!(endpoints(&ready).len() == 2, "{}", ready["status"]["endpoints"]);
     let watch = Device::new(&endpoints(&ready), 2_000)?.watch(10)?;
     watch.until("answers from the edge", 50, SOON, |line| line["place"] == "edge")?;
     apply(&offload.to_string())?;
@@ -79,9 +78,9 @@ fn four(namespace: &str) -> Result<Value> {
     offload["spec"]["replicas"] = json!(4);
     offload["spec"]["offloadPolicy"] = json!({"mode": "OffloadOnly"});
     apply(&offload.to_string())?;
-    wait::until_true("four pods serve", POD, || {
-        let status = get(namespace, &["iof", "person"])?["status"].clone();
-        ensure!(status["readySummary"] == "4/4", "{status}");
+    wait::until_true("four pods serve on two nodes", POD, || {
+        let seen = get(namespace, &["iof", "person"])?;
+        ensure!(seen["status"]["readySummary"] == "4/4" && endpoints(&seen).len() == 2, "{}", seen["status"]);
         Ok(true)
     })?;
     Ok(offload)
