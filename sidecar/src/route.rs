@@ -12,6 +12,7 @@ use wire::{Outcome, path::Target};
 
 use crate::{
     answer::OpenRequest,
+    drain::Phase,
     ending::Ending,
     endpoint::Endpoint,
     infer,
@@ -70,20 +71,22 @@ async fn answer(mut cx: Context, request: Request<Incoming>, pace: &SharedPace) 
     let length = content_length(&request);
     let is_short =
         length.is_some_and(|bytes| bytes <= SHORT_BYTES) && !request.headers().contains_key(EXPECT);
-    let refusal = match dispatch(&mut cx, request).await {
-        Ok(reply) => return reply,
-        Err(refusal) => refusal,
+    let (mut reply, is_cut) = match dispatch(&mut cx, request).await {
+        Ok(reply) => (reply, false),
+        Err(refusal) => {
+            tracing::debug!(outcome = refusal.outcome.word(), "refused");
+            if cx.unread && cx.protocol == Protocol::Http1 {
+                with(pace, |pace| pace.left_unread());
+            }
+            let is_cut = refusal.outcome == Outcome::Malformed || (cx.unread && !is_short);
+            (respond::refuse(&cx.endpoint, &refusal, cx.form), is_cut)
+        }
     };
-    tracing::debug!(outcome = refusal.outcome.word(), "refused");
-    let mut reply = respond::refuse(&cx.endpoint, &refusal, cx.form);
-    if cx.protocol == Protocol::Http1 {
-        let leaving = matches!(refusal.outcome, Outcome::Draining | Outcome::Malformed);
-        if leaving || (cx.unread && !is_short) {
-            reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        if cx.unread {
-            with(pace, |pace| pace.left_unread());
-        }
+    // One that leaves sends its devices away while it still serves: their next connection leads to another pod of the
+    // node, if there is one.
+    let is_leaving = cx.endpoint.drain.phase() >= Phase::Quiet;
+    if cx.protocol == Protocol::Http1 && (is_cut || is_leaving) {
+        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     reply
 }

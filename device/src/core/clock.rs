@@ -26,7 +26,7 @@ impl Request {
             && sent.patience_us.is_some_and(|at_us| at_us <= step.now_us)
         {
             self.remote = Some(Sent { patience_us: None, ..sent });
-            if let Some(route) = self.next_route(step) {
+            if let Some(route) = self.next_route(step, self.tried.once) {
                 self.give_up(step, sent.endpoint);
                 self.send(step, route);
             }

@@ -23,6 +23,9 @@ const OUTLIER_FACTOR: f32 = 4.0;
 /// ... and this much, in microseconds: a probe that met a paused node must not make the node look far away.
 const OUTLIER_EXTRA_US: f32 = 10_000.0;
 
+/// Between two questions to an endpoint that is leaving, in microseconds.
+const LEAVING_US: u64 = 1_000_000;
+
 /// What an endpoint said about itself with an answer or a refusal.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LoadSeen {
@@ -71,6 +74,8 @@ pub struct Endpoint {
     upload_at_us: Option<u64>,
     pub(super) wait_us: f32,
     pub(super) service_us: f32,
+    /// It said that it leaves. It still serves, and another one is better.
+    pub(super) is_leaving: bool,
     /// When the endpoint last told its load.
     pub(super) load_at_us: Option<u64>,
     /// When anything was last heard or asked, for the prober.
@@ -90,6 +95,7 @@ impl Endpoint {
             upload_at_us: None,
             wait_us: 0.0,
             service_us: 0.0,
+            is_leaving: false,
             load_at_us: None,
             asked_at_us: None,
             in_flight: 0,
@@ -181,6 +187,7 @@ impl Endpoint {
         if load.service_p95_us > 0.0 {
             self.service_us = load.service_p95_us;
         }
+        self.is_leaving = load.draining;
         self.load_at_us = Some(now_us);
         self.asked_at_us = Some(now_us);
     }
@@ -190,12 +197,14 @@ impl Endpoint {
         self.asked_at_us = Some(now_us);
     }
 
-    /// Whether the prober should ask: its breaker waits for a probe, or nothing was heard for `quiet_us`.
+    /// Whether the prober should ask: its breaker waits for a probe, or nothing was heard for `quiet_us`, or the one that
+    /// wanted to leave may be another one by now.
     #[must_use]
     pub fn probe_is_due(&self, now_us: u64, quiet_us: u64) -> bool {
         if !self.breaker.is_closed() {
             return self.breaker.probe_is_due(now_us);
         }
+        let quiet_us = if self.is_leaving { LEAVING_US } else { quiet_us };
         self.asked_at_us.is_none_or(|at_us| at_us + quiet_us <= now_us)
     }
 }

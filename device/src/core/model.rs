@@ -153,11 +153,7 @@ impl Model {
             Some((round_trip_us, load)) => {
                 endpoint.round_trip(round_trip_us);
                 endpoint.told(now_us, load);
-                if load.draining {
-                    endpoint.breaker.open(now_us, random);
-                } else {
-                    endpoint.breaker.succeeded();
-                }
+                endpoint.breaker.succeeded();
             }
             None => endpoint.breaker.failed(now_us, random),
         }

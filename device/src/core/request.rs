@@ -13,7 +13,7 @@ use super::event::{Effect, Effects, Event, Start};
 use super::learn;
 use super::model::{Local, Model};
 use super::outcome::{Ending, Place, Reason, Verdict};
-use super::route::{self, Route, Tried};
+use super::route::{self, Route, Set, Tried};
 
 /// An endpoint is silent after this many times the 95th percentile of its expected time ...
 const PATIENCE_FACTOR: f32 = 2.0;
@@ -46,7 +46,7 @@ pub struct Request {
     pub(super) slack_us: u64,
     pub(super) local: LocalRun,
     pub(super) remote: Option<Sent>,
-    tried: Tried,
+    pub(super) tried: Tried,
     pub(super) local_reason: Reason,
     edge_reason: Reason,
     pub(super) is_over: bool,
@@ -106,6 +106,7 @@ impl Request {
             Event::RemoteAnswered { endpoint, outcome, exchange, load } => {
                 learn::from_answer(step.model, now_us, random, endpoint, outcome, exchange, load);
                 if self.take_back(&mut step, endpoint) {
+                    self.tried.refused(endpoint);
                     self.remote_answered(&mut step, endpoint, outcome);
                 }
             }
@@ -142,7 +143,7 @@ impl Request {
             confidence * 100.0 < f32::from(step.model.policy.escalate_below_confidence_percent)
         });
         let escalates = doubtful && self.remote.is_none() && step.model.kept_here(step.now_us).is_none();
-        match self.next_route(step).filter(|_| escalates) {
+        match self.next_route(step, self.tried.once).filter(|_| escalates) {
             Some(route) => {
                 self.edge_reason = Reason::LowConfidence;
                 self.send(step, route);
@@ -157,7 +158,7 @@ impl Request {
             return;
         }
         let allowed = step.model.kept_here(step.now_us).is_none();
-        match self.next_route(step).filter(|_| allowed) {
+        match self.next_route(step, self.tried.once).filter(|_| allowed) {
             Some(route) => {
                 self.edge_reason = Reason::LocalFailed;
                 self.send(step, route);
@@ -180,9 +181,10 @@ impl Request {
         }
     }
 
-    /// Another endpoint while time remains, else the device.
+    /// Another endpoint while time remains, else once more one that was silent or broke, else the device.
     fn elsewhere(&mut self, step: &mut Step, reason: Reason) {
-        match self.next_route(step) {
+        let Tried { once, for_good } = self.tried;
+        match self.next_route(step, once).or_else(|| self.next_route(step, for_good)) {
             Some(route) => self.send(step, route),
             None => self.here(step, reason),
         }
@@ -198,12 +200,12 @@ impl Request {
         }
     }
 
-    pub(super) fn next_route(&self, step: &Step) -> Option<Route> {
+    pub(super) fn next_route(&self, step: &Step, but: Set) -> Option<Route> {
         if step.model.payload_bytes_max < u64::from(self.start.bytes) {
             return None;
         }
         let left_us = self.start.deadline_us.saturating_sub(step.now_us);
-        let route = route::pick(step.model, step.now_us, self.start.bytes, self.tried, step.random).ok()?;
+        let route = route::pick(step.model, step.now_us, self.start.bytes, but, step.random).ok()?;
         // With no answer in sight otherwise, an unlikely one is worth the try.
         let desperate = self.local == LocalRun::Impossible && 0 < left_us;
         (route.forecast.meets(left_us) || desperate).then_some(route)
@@ -212,7 +214,7 @@ impl Request {
     pub(super) fn send(&mut self, step: &mut Step, route: Route) {
         let Route { endpoint, forecast } = route;
         let patience_us = (forecast.p95_us() * PATIENCE_FACTOR) as u64 + PATIENCE_EXTRA_US;
-        self.tried.add(endpoint);
+        self.tried.visit(endpoint);
         self.remote = Some(Sent { endpoint, patience_us: Some(step.now_us + patience_us) });
         if let Some(known) = step.model.endpoint_mut(endpoint) {
             known.sent();

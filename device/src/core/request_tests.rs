@@ -1,7 +1,7 @@
 use wire::Outcome;
 use wire::bundle::{DataClass, Fallback, Mode};
 
-use super::endpoint::EndpointId;
+use super::endpoint::{EndpointId, LoadSeen};
 use super::model::{Local, Model};
 use super::outcome::{Ending, Place, Reason};
 use super::world::{Node, World};
@@ -66,6 +66,37 @@ fn a_draining_endpoint_gives_way_to_the_next() {
     let world = check(&[draining, GOOD], change, SECOND, Reason::ModeOffloadOnly);
     assert_eq!(world.sent(), 2);
     assert!(!world.ran_locally());
+}
+
+#[test]
+fn an_endpoint_that_leaves_is_left_before_it_refuses_and_used_where_it_is_the_last() {
+    let leaving = |world: &mut World| {
+        offload_only(world);
+        let load = LoadSeen { draining: true, ..LoadSeen::default() };
+        world.model.probed(world.now_us, 0, EndpointId(0), Some((2_000, load)));
+    };
+    for random in 0..20 {
+        let change = |world: &mut World| {
+            leaving(world);
+            world.random = random;
+        };
+        check(&[GOOD, GOOD], change, SECOND, Reason::ModeOffloadOnly);
+    }
+    check(&[GOOD], leaving, FIRST, Reason::ModeOffloadOnly);
+}
+
+#[test]
+fn an_endpoint_that_broke_is_asked_once_more_when_no_other_serves() {
+    let change = |world: &mut World| {
+        world.model.local = Local::Absent(Reason::NoLocalModel);
+        // Own requests there make the one that breaks the first choice.
+        for _ in 0..9 {
+            world.model.endpoint_mut(EndpointId(1)).expect("there are two").sent();
+        }
+    };
+    let draining = Node::Refusing(Outcome::Draining, 2_000);
+    let world = check(&[Node::BrokenOnce, draining], change, FIRST, Reason::NoLocalModel);
+    assert_eq!(world.sent(), 3);
 }
 
 #[test]
@@ -230,7 +261,7 @@ fn own_requests_count_at_once() {
         model.endpoint_mut(EndpointId(0)).expect("there are two").sent();
     }
     for random in [0, 1, u32::MAX, 0x8000_0001] {
-        let route = super::route::pick(&model, 1_000_000, 50_000, super::route::Tried::default(), random);
+        let route = super::route::pick(&model, 1_000_000, 50_000, super::route::Set::default(), random);
         assert_eq!(route.map(|route| route.endpoint), Ok(EndpointId(1)));
     }
 }

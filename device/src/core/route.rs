@@ -20,18 +20,41 @@ const NEAR_US: f32 = 2_000.0;
 /// Queues that differ by less count as equal, in microseconds.
 const QUEUE_US: f32 = 1_000.0;
 
-/// Endpoints that a request has been to.
+/// Endpoints, as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tried(u16);
+pub struct Set(u16);
 
-impl Tried {
-    /// Notes an endpoint.
-    pub fn add(&mut self, id: EndpointId) {
+impl Set {
+    fn add(&mut self, id: EndpointId) {
         self.0 |= 1 << (id.0 & 15);
     }
 
     const fn has(self, id: EndpointId) -> bool {
         self.0 & (1 << (id.0 & 15)) != 0
+    }
+}
+
+/// Endpoints that a request has been to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tried {
+    /// At least once.
+    pub once: Set,
+    /// Twice, or they refused: not again.
+    pub for_good: Set,
+}
+
+impl Tried {
+    /// Notes a visit.
+    pub fn visit(&mut self, id: EndpointId) {
+        if self.once.has(id) {
+            self.for_good.add(id);
+        }
+        self.once.add(id);
+    }
+
+    /// Notes a refusal.
+    pub fn refused(&mut self, id: EndpointId) {
+        self.for_good.add(id);
     }
 }
 
@@ -49,11 +72,11 @@ pub fn first(model: &Model, now_us: u64, random: u32, start: &Start) -> Result<R
     if model.payload_bytes_max < u64::from(start.bytes) {
         return Err(Reason::Refused(Outcome::PayloadTooLarge));
     }
-    pick(model, now_us, start.bytes, Tried::default(), random)
+    pick(model, now_us, start.bytes, Set::default(), random)
 }
 
-/// Picks an endpoint whose breaker is closed and that was not tried yet, or tells why there is none.
-pub fn pick(model: &Model, now_us: u64, bytes: u32, tried: Tried, random: u32) -> Result<Route, Reason> {
+/// Picks an endpoint whose breaker is closed and that is not to be left out, or tells why there is none.
+pub fn pick(model: &Model, now_us: u64, bytes: u32, but: Set, random: u32) -> Result<Route, Reason> {
     let guesses =
         Guesses { kibibyte_us: model.profile.kibibyte_us(), service_told_us: model.service_told_us };
     let known = || model.endpoints().map(|(_, endpoint)| endpoint);
@@ -63,10 +86,12 @@ pub fn pick(model: &Model, now_us: u64, bytes: u32, tried: Tried, random: u32) -
         fleet: FleetMean::over(known(), now_us, guesses),
         stale_after_us: u64::from(model.policy.load_stale_after_milliseconds) * 1_000,
     };
+    let is_open = |id, endpoint: &Endpoint| endpoint.breaker.is_closed() && !but.has(id);
+    let one_stays = model.endpoints().any(|(id, endpoint)| is_open(id, endpoint) && !endpoint.is_leaving);
     let mut routes = [None; ENDPOINTS_MAX];
     let mut best_us = f32::INFINITY;
     for (route, (id, endpoint)) in routes.iter_mut().zip(model.endpoints()) {
-        if endpoint.breaker.is_closed() && !tried.has(id) {
+        if is_open(id, endpoint) && !(one_stays && endpoint.is_leaving) {
             let found = ask.route(id, endpoint);
             best_us = best_us.min(found.forecast.mean_us);
             *route = Some(found);

@@ -21,6 +21,8 @@ pub(super) enum Node {
     Silent,
     /// Drops packets: connecting fails after a quarter of the time left.
     Cut,
+    /// Breaks the first connection and answers on the next.
+    BrokenOnce,
     /// Refuses after this many microseconds.
     Refusing(Outcome, u64),
 }
@@ -133,6 +135,11 @@ impl World {
         self.effects.iter().filter(|effect| matches!(effect, Effect::Send { .. })).count()
     }
 
+    fn sends_to(&self, id: EndpointId) -> usize {
+        let is_to = |effect: &&Effect| matches!(effect, Effect::Send { endpoint, .. } if *endpoint == id);
+        self.effects.iter().filter(is_to).count()
+    }
+
     pub(super) fn ran_locally(&self) -> bool {
         self.effects.contains(&Effect::RunLocal)
     }
@@ -163,6 +170,10 @@ impl World {
             Node::Good(after_us) => Some(answer(after_us, Outcome::Served)),
             Node::Refusing(outcome, after_us) => Some(answer(after_us, outcome)),
             Node::Silent => None,
+            Node::BrokenOnce if self.sends_to(endpoint) < 2 => {
+                Some((self.now_us + 1_000, Event::RemoteFailed { endpoint }))
+            }
+            Node::BrokenOnce => Some(answer(12_000, Outcome::Served)),
             Node::Cut => {
                 let left_us = start.deadline_us.saturating_sub(self.now_us);
                 Some((self.now_us + left_us / 4, Event::RemoteFailed { endpoint }))

@@ -111,7 +111,10 @@ async fn serve_http2(
         .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
         .serve_connection(io, requests);
     let mut connection = pin!(connection);
-    let end = supervise(&pace, endpoint, Phase::Refusing, |cx, leaving| {
+    // As in HTTP/1, a device is sent away while it is still served; one that came later found no other pod.
+    let leave_at =
+        if endpoint.drain.phase() < Phase::Quiet { Phase::Quiet } else { Phase::Refusing };
+    let end = supervise(&pace, endpoint, leave_at, |cx, leaving| {
         if leaving {
             connection.as_mut().graceful_shutdown();
         }

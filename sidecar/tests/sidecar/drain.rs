@@ -25,7 +25,11 @@ fn sigterm_serves_quietly_then_refuses_then_finishes_then_exits_with_0() {
 
     sidecar.terminate();
     eventually("unreadiness", || sidecar.admin("/readyz").status == 503);
-    assert_eq!(idle.ask(&infer("", "{}")).outcome(), "served", "quiet: still serving");
+    let quiet = idle.ask(&infer("", "{}"));
+    assert_eq!(quiet.outcome(), "served", "quiet: still serving");
+    assert_eq!(quiet.header("connection"), Some("close"), "quiet: another connection may lead to another pod");
+    assert!(idle.is_closed());
+    let mut idle = sidecar.client();
     assert_eq!(sidecar.get("/v1alpha1/load").json()["named_metrics"]["draining"], 1.0);
     assert_eq!(sidecar.admin("/servingz").status, 200);
 
