@@ -5,7 +5,7 @@ use std::{
     io::{BufRead as _, BufReader},
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     thread::JoinHandle,
     time::Duration,
 };
@@ -35,26 +35,43 @@ fn program() -> Result<PathBuf> {
     Ok(folder.join("longshore-device"))
 }
 
+/// A folder with the example model, laid out as a model repository. Tests that run beside each other share it.
+fn models() -> Result<PathBuf> {
+    static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let lay_out = || -> Result<PathBuf> {
+        let models = env::temp_dir().join(format!("longshore-e2e-{}", std::process::id()));
+        let folder = models.join("person-detect/1");
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join("model.onnx"), manifest::model_file()?)?;
+        Ok(models)
+    };
+    let found = FOLDER.get_or_init(|| lay_out().map_err(|error| format!("{error:#}")));
+    found.clone().map_err(anyhow::Error::msg)
+}
+
 impl Device {
     /// A device that dials these addresses and has the model itself.
     ///
     /// # Errors
     /// When the model cannot be laid out for it.
     pub fn new(edges: &[String], deadline_ms: u32) -> Result<Self> {
-        let models = env::temp_dir().join(format!("longshore-e2e-{}", std::process::id()));
-        let folder = models.join("person-detect/1");
-        fs::create_dir_all(&folder)?;
-        fs::write(folder.join("model.onnx"), manifest::model_file()?)?;
+        let mut device = Self::thin(edges, deadline_ms);
+        device.arguments.extend(["--models".into(), models()?.display().to_string()]);
+        Ok(device)
+    }
+
+    /// A device that dials these addresses and can do nothing itself.
+    #[must_use]
+    pub fn thin(edges: &[String], deadline_ms: u32) -> Self {
         let mut arguments: Vec<String> =
             ["--model", "person-detect", "--labels", "background,person", "--deadline-ms"]
                 .map(Into::into)
                 .into();
         arguments.push(deadline_ms.to_string());
-        arguments.extend(["--models".into(), models.display().to_string()]);
         for edge in edges {
             arguments.extend(["--edge".into(), edge.clone()]);
         }
-        Ok(Self { arguments })
+        Self { arguments }
     }
 
     /// One picture, one answer.

@@ -12,12 +12,13 @@ use serde_json::{Value, json};
 
 use crate::scale::within_accelerators;
 
-/// Four pods on four accelerators take a new model; a device that knows both nodes loses none of 2,000 requests.
+/// Four pods on four accelerators take a new model; a device that knows both nodes, and cannot help itself, loses none of
+/// 2,000 requests.
 pub fn rollout_under_load(namespace: &str) -> Result<()> {
     let mut offload = four(namespace)?;
     let digest = next(&mut offload)?;
     let ready = get(namespace, &["iof", "person"])?;
-    let watch = Device::new(&endpoints(&ready), 2_000)?.watch(10)?;
+    let watch = Device::thin(&endpoints(&ready), 2_000).watch(10)?;
     watch.until("answers from the edge", 50, SOON, |line| line["place"] == "edge")?;
     apply(&offload.to_string())?;
     rolled(namespace, &digest)?;
@@ -29,19 +30,9 @@ pub fn rollout_under_load(namespace: &str) -> Result<()> {
         Ok(true)
     })?;
     let lines = watch.finish()?;
-    let (lost, here) = (not_answered(&lines), from_place(&lines, "device"));
-    println!(
-        "    {} requests, {} at the edge, {here} on the device, {} lost",
-        lines.len(),
-        from_place(&lines, "edge"),
-        lost.len()
-    );
-    ensure!(lost.is_empty(), "{lost:?}");
-    ensure!(
-        here == 0,
-        "{here} requests came back to the device: {:?}",
-        lines.iter().find(|line| line["place"] == "device")
-    );
+    let lost = not_answered(&lines);
+    println!("    {} requests, {} at the edge, {} lost", lines.len(), from_place(&lines, "edge"), lost.len());
+    ensure!(lost.is_empty() && from_place(&lines, "edge") == lines.len(), "{lost:?}");
     Ok(())
 }
 
@@ -109,13 +100,16 @@ fn rolled(namespace: &str, digest: &str) -> Result<()> {
 }
 
 fn kill_operator() -> Result<()> {
-    let selector = ["-n", "longshore-system", "get", "pods", "-l", "app.kubernetes.io/name=longshore"];
+    let operators =
+        |verb: &str| format!("-n longshore-system {verb} pods -l app.kubernetes.io/name=longshore");
     wait::until_true("an operator to kill", POD, || {
-        let mut query = selector.to_vec();
-        query.extend(["-o", "jsonpath={.items[*].spec.nodeName}"]);
-        let nodes = kubectl(&query)?;
+        let query = operators("get") + " -o jsonpath={.items[*].spec.nodeName}";
+        let nodes = kubectl(&query.split(' ').collect::<Vec<_>>())?;
         let name = nodes.split_whitespace().next().unwrap_or_default().to_owned();
         node::kill(&name, "longshore-opera")?;
+        // Its successor comes as another pod: a container that starts again waits longer after each death.
+        let forget = operators("delete") + " --force --grace-period=0";
+        kubectl(&forget.split(' ').collect::<Vec<_>>())?;
         Ok(true)
     })
 }

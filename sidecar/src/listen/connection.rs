@@ -112,8 +112,7 @@ async fn serve_http2(
         .serve_connection(io, requests);
     let mut connection = pin!(connection);
     // As in HTTP/1, a device is sent away while it is still served; one that came later found no other pod.
-    let leave_at =
-        if endpoint.drain.phase() < Phase::Quiet { Phase::Quiet } else { Phase::Refusing };
+    let leave_at = if endpoint.drain.phase() < Phase::Quiet { Phase::Quiet } else { Phase::Refusing };
     let end = supervise(&pace, endpoint, leave_at, |cx, leaving| {
         if leaving {
             connection.as_mut().graceful_shutdown();

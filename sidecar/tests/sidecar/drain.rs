@@ -27,7 +27,11 @@ fn sigterm_serves_quietly_then_refuses_then_finishes_then_exits_with_0() {
     eventually("unreadiness", || sidecar.admin("/readyz").status == 503);
     let quiet = idle.ask(&infer("", "{}"));
     assert_eq!(quiet.outcome(), "served", "quiet: still serving");
-    assert_eq!(quiet.header("connection"), Some("close"), "quiet: another connection may lead to another pod");
+    assert_eq!(
+        quiet.header("connection"),
+        Some("close"),
+        "quiet: another connection may lead to another pod"
+    );
     assert!(idle.is_closed());
     let mut idle = sidecar.client();
     assert_eq!(sidecar.get("/v1alpha1/load").json()["named_metrics"]["draining"], 1.0);
