@@ -51,9 +51,12 @@ restore() {
 }
 trap restore EXIT
 
-say "A device with a tenth of a CPU takes the cheaper place for each picture; below 20 % battery that is the edge"
+say "A device with a tenth of a CPU answers by itself while its battery is good"
 start_device
+until_is place device
+say "Its battery falls below 20 %: work moves to the edge"
 until_is reason battery_low
+is place "${NODES[@]}" || fail "with a low battery the edge should answer, and it was $(place)"
 FIRST=$(place)
 say "Edge node $FIRST is cut off: work moves to the other"
 cut_off "$FIRST"

@@ -2,6 +2,7 @@
 # build.sh IMAGE: makes a node image that "kind create cluster --image" accepts, where no registry can be reached: from
 # Debian packages, the programs of ../go, and the base files that kind's own Go module carries. Needs root.
 . "$(dirname "$0")/../lib.sh"
+. "$HERE/go.sh"
 IMAGE=$1
 SUITE=$(. /etc/os-release && echo "$VERSION_CODENAME")
 [ "$(id -u)" = 0 ] || exec sudo -E LONGSHORE_CACHE="$CACHE" PATH="$PATH" "$0" "$IMAGE"
@@ -35,7 +36,7 @@ debian_tree() {
 
 kind_files() {
   local base unit folder
-  base=$(cd "$HERE/go" && GOFLAGS=-mod=readonly go list -m -f '{{.Dir}}' sigs.k8s.io/kind)/images/base/files
+  base=$(cd "$HERE/go" && run_go list -m -f '{{.Dir}}' sigs.k8s.io/kind)/images/base/files
   # Module cache files are read-only, hence the explicit modes.
   for folder in etc kind usr; do cp -r --no-preserve=mode,ownership "$base/$folder" "$ROOT/"; done
   chmod 0755 "$ROOT"/usr/local/bin/* "$ROOT"/kind/bin/*
@@ -143,6 +144,7 @@ docker_image() {
   rm -rf "$WORK"
 }
 
+need_packages mmdebstrap jq
 mkdir -p "$CACHE/node-image"
 step "Node image: Debian tree" debian_tree
 step "Node image: kind's files" kind_files

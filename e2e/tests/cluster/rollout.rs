@@ -1,6 +1,6 @@
 //! A new model while devices send, with every accelerator taken; and an operator that dies on the way.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Result, ensure};
 use e2e::{
@@ -36,18 +36,19 @@ pub fn rollout_under_load(namespace: &str) -> Result<()> {
     Ok(())
 }
 
-/// The operator is killed again and again while it rolls out; it converges, and nothing is there twice.
+/// The operator is killed at random moments while it rolls one model out and then the other; it converges, and nothing is
+/// there twice.
 pub fn operator_killed_during_a_rollout(namespace: &str) -> Result<()> {
     let mut offload = four(namespace)?;
+    let first = offload.clone();
     let digest = next(&mut offload)?;
-    apply(&offload.to_string())?;
-    let start = Instant::now();
-    // Different times after the change; the pod comes back after each.
-    for milliseconds in [30, 120, 400, 900] {
-        let elapsed = u64::try_from(start.elapsed().as_millis())?;
-        wait::until_true("the moment to kill", SOON, || {
-            Ok(milliseconds <= elapsed || milliseconds <= u64::try_from(start.elapsed().as_millis())?)
-        })?;
+    let mut random = Random::seeded()?;
+    println!("    seed {}", random.0);
+    for kill in 0..7 {
+        let change = if kill % 2 == 0 { &offload } else { &first };
+        apply(&change.to_string())?;
+        let moment = Instant::now() + Duration::from_millis(random.next() % 1_500);
+        wait::until_true("the moment to kill", SOON, || Ok(moment <= Instant::now()))?;
         kill_operator()?;
     }
     rolled(namespace, &digest)?;
@@ -99,6 +100,25 @@ fn rolled(namespace: &str, digest: &str) -> Result<()> {
     })
 }
 
+/// Moments that differ from run to run; the seed is printed.
+struct Random(u64);
+
+impl Random {
+    fn seeded() -> Result<Self> {
+        let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+        Ok(Self(u64::from(time.subsec_nanos()) | 1))
+    }
+
+    /// Marsaglia's xorshift64.
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}
+
+/// Ends the operator without a chance to clean up, and waits for its successor.
 fn kill_operator() -> Result<()> {
     let operators =
         |verb: &str| format!("-n longshore-system {verb} pods -l app.kubernetes.io/name=longshore");
@@ -111,5 +131,7 @@ fn kill_operator() -> Result<()> {
         let forget = operators("delete") + " --force --grace-period=0";
         kubectl(&forget.split(' ').collect::<Vec<_>>())?;
         Ok(true)
-    })
+    })?;
+    kubectl(&["-n", "longshore-system", "rollout", "status", "deployment/longshore", "--timeout=120s"])?;
+    Ok(())
 }

@@ -63,7 +63,7 @@ pub fn more_replicas_than_accelerators(namespace: &str) -> Result<()> {
         Ok(Some(offload))
     })?;
     let (_, _, message) = condition(&offload, "ReplicasAvailable");
-    ensure!(message.contains('2') && message.contains("nvidia.com/gpu"), "{message}");
+    ensure!(message.contains("2 wait for accelerators") && message.contains("nvidia.com/gpu"), "{message}");
     ensure!(condition(&offload, "Ready").0 == "True", "{}", offload["status"]["conditions"]);
     within_accelerators(namespace)?;
     // The cause goes, and so does the condition.
