@@ -151,6 +151,7 @@ async fn forward(
                 response,
                 reusable,
                 work: Some(work),
+                place: None,
                 deadline: times.deadline,
                 waited: times.waited,
                 service,
