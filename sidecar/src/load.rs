@@ -103,6 +103,7 @@ pub fn situation(
         queue_max: admission.queue_max,
         work_left: view.work_left,
         measured,
+        arrival: None,
     }
 }
 
