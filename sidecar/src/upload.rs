@@ -119,6 +119,11 @@ impl Upload {
         self.rest.is_none()
     }
 
+    /// The same body once more, where all of it is at hand.
+    pub fn copy(&self) -> Option<Self> {
+        self.is_at_hand().then(|| Self { held: self.held.clone(), held_bytes: self.held_bytes, rest: None })
+    }
+
     /// How the rest comes in; `None` where its length is unknown or its speed not measured.
     pub fn arrival(&self, now: Instant) -> Option<Arrival> {
         let rest = self.rest.as_ref()?;
