@@ -20,8 +20,8 @@ use crate::stall::WriteLimit;
 /// The only client in a pod is the sidecar, which holds one connection for each request inside the server.
 const CONNECTIONS_MAX: usize = 256;
 
-/// From the end of one answer to the end of the next request's head: longer than clients keep idle connections, so that
-/// they close them and no request meets a closing one.
+/// From the end of one answer to the end of the next request's head: longer than the 60 s for which the sidecar keeps idle
+/// connections (sidecar/src/upstream.rs), so that it closes them and no request meets a closing one.
 const HEAD_MAX: Duration = Duration::from_secs(75);
 
 const HEADERS_MAX: usize = 64;

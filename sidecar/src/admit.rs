@@ -30,6 +30,8 @@ pub struct Situation {
     pub work_left: Duration,
     /// Cost of the last requests.
     pub measured: Option<Measured>,
+    /// How the body comes in, once that is measured.
+    pub arrival: Option<Arrival>,
 }
 
 /// Cost of the last requests.
@@ -41,6 +43,16 @@ pub struct Measured {
     pub p95: Duration,
     /// When the last of them was measured.
     pub at: Instant,
+}
+
+/// A body on its way in.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// What came, and over which time.
+    pub bytes: u64,
+    pub over: Duration,
+    /// What is still to come.
+    pub bytes_left: u64,
 }
 
 /// The decision.
@@ -57,8 +69,7 @@ pub enum Verdict {
 type Check = fn(&Situation) -> Option<Verdict>;
 
 /// The first answer wins.
-const CHECKS: &[Check] =
-    &[payload_too_large, deadline_passed, measurement_is_old, too_late, slot_is_free, queue_full];
+const CHECKS: &[Check] = &[payload_too_large, deadline_passed, too_late, slot_is_free, queue_full];
 
 /// Decides, and says how long a request that arrives at once would wait.
 pub fn decide(situation: &Situation) -> (Verdict, Duration) {
@@ -74,6 +85,28 @@ pub fn wait(situation: &Situation) -> Duration {
     (situation.work_left + measured.mean * situation.ahead) / situation.concurrency.max(1)
 }
 
+/// Time until an answer begins; nothing where nothing is known.
+fn service(situation: &Situation) -> Duration {
+    let is_rumour = |at| situation.now > at + RUMOUR_AGE && situation.running == 0 && situation.queued == 0;
+    let measured = situation.measured.filter(|measured| !is_rumour(measured.at));
+    measured.map_or(Duration::ZERO, |measured| measured.p95)
+}
+
+/// Time for the rest of the body at the speed of what came. Connections start slowly and then double their speed, so this
+/// counts by the square of the share that was measured of the whole time: what is hopeless is told early, what is
+/// doubtful late.
+fn upload(situation: &Situation) -> Duration {
+    let Some(arrival) = situation.arrival else { return Duration::ZERO };
+    let over = arrival.over.as_secs_f64();
+    let rest = over * arrival.bytes_left as f64 / arrival.bytes as f64;
+    let share = over / (over + left(situation).as_secs_f64());
+    Duration::try_from_secs_f64(rest * share * share).unwrap_or(Duration::MAX)
+}
+
+fn left(situation: &Situation) -> Duration {
+    situation.deadline.saturating_duration_since(situation.now)
+}
+
 fn has_slot(situation: &Situation) -> bool {
     situation.running < situation.concurrency && situation.queued == 0
 }
@@ -87,15 +120,9 @@ fn deadline_passed(situation: &Situation) -> Option<Verdict> {
     (situation.deadline <= situation.now).then_some(Verdict::Refuse(Outcome::Expired))
 }
 
-fn measurement_is_old(situation: &Situation) -> Option<Verdict> {
-    let old = situation.measured.is_some_and(|measured| situation.now > measured.at + RUMOUR_AGE);
-    (old && situation.running == 0 && situation.queued == 0).then_some(Verdict::Admit)
-}
-
 fn too_late(situation: &Situation) -> Option<Verdict> {
-    let service = situation.measured?.p95;
-    let left = situation.deadline.saturating_duration_since(situation.now);
-    (wait(situation) + service > left).then_some(Verdict::Refuse(Outcome::TooLate))
+    let needed = upload(situation).saturating_add(wait(situation)).saturating_add(service(situation));
+    (needed > left(situation)).then_some(Verdict::Refuse(Outcome::TooLate))
 }
 
 fn slot_is_free(situation: &Situation) -> Option<Verdict> {

@@ -12,15 +12,21 @@ use std::{
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::task::AbortHandle;
+use tokio::{sync::OwnedSemaphorePermit, task::AbortHandle};
 use wire::Outcome;
 
-use crate::{ending::Ending, endpoint::Endpoint, listen::stream::SharedPace, queue::Slot, upstream::Lease};
+use crate::{
+    ending::Ending,
+    endpoint::Endpoint,
+    listen::stream::{SharedPace, with},
+    queue::Slot,
+    upstream::Lease,
+};
 
 /// What hyper sends.
 pub struct ReplyBody {
     kind: Kind,
-    _request: Option<OpenRequest>,
+    request: Option<OpenRequest>,
 }
 
 enum Kind {
@@ -30,16 +36,16 @@ enum Kind {
 
 impl ReplyBody {
     pub fn text(text: impl Into<Bytes>) -> Self {
-        Self { kind: Kind::Text(text.into()), _request: None }
+        Self { kind: Kind::Text(text.into()), request: None }
     }
 
     pub fn answer(answer: Answer) -> Self {
-        Self { kind: Kind::Answer(answer), _request: None }
+        Self { kind: Kind::Answer(answer), request: None }
     }
 
     /// Tells the connection that a request is open until this body is gone.
     pub fn within(self, request: OpenRequest) -> Self {
-        Self { _request: Some(request), ..self }
+        Self { request: Some(request), ..self }
     }
 }
 
@@ -48,11 +54,19 @@ impl Body for ReplyBody {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        match &mut self.kind {
+        // hyper asks again when it has room for more.
+        if let Some(request) = &mut self.request {
+            request.taken();
+        }
+        let frame = match &mut self.kind {
             Kind::Text(text) if text.is_empty() => Poll::Ready(None),
             Kind::Text(text) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(text))))),
             Kind::Answer(answer) => answer.poll(cx),
+        };
+        if let (Some(request), Poll::Ready(Some(Ok(_)))) = (&mut self.request, &frame) {
+            request.handed();
         }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -71,18 +85,34 @@ impl Body for ReplyBody {
 }
 
 /// A request that a connection is busy with.
-pub struct OpenRequest(SharedPace);
+pub struct OpenRequest {
+    pace: SharedPace,
+    /// A part of its answer was handed over, and hyper has not asked for the next.
+    handed: bool,
+}
 
 impl OpenRequest {
     pub fn begin(pace: &SharedPace) -> Self {
-        crate::listen::stream::with(pace, |pace| pace.begun());
-        Self(Arc::clone(pace))
+        with(pace, |pace| pace.begun());
+        Self { pace: Arc::clone(pace), handed: false }
+    }
+
+    fn handed(&mut self) {
+        self.handed = true;
+        with(&self.pace, |pace| pace.handed(Instant::now()));
+    }
+
+    fn taken(&mut self) {
+        if std::mem::take(&mut self.handed) {
+            with(&self.pace, |pace| pace.taken());
+        }
     }
 }
 
 impl Drop for OpenRequest {
     fn drop(&mut self) {
-        crate::listen::stream::with(&self.0, |pace| pace.ended(Instant::now()));
+        self.taken();
+        with(&self.pace, |pace| pace.ended(Instant::now()));
     }
 }
 
@@ -143,6 +173,8 @@ pub struct Held {
     /// Whether the connection can carry another request afterwards.
     pub reusable: bool,
     pub work: Option<Work>,
+    /// The place of a relay.
+    pub place: Option<OwnedSemaphorePermit>,
     pub ending: Option<Ending>,
 }
 
@@ -158,6 +190,7 @@ impl Held {
         if outcome == Outcome::Served && self.reusable {
             self.lease.give_back();
         }
+        drop(self.place);
         if let Some(ending) = self.ending {
             ending.finish(outcome);
         }

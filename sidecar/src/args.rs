@@ -53,11 +53,12 @@ pub struct Fetch {
     /// Certificates (PEM) to trust in place of the public ones.
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
-    /// Host that a redirect may lead to; the URL's own host always may. Can be given several times.
-    #[arg(long, value_name = "HOST")]
+    /// Host that a redirect may lead to, with its port unless that is 443; the URL's own always may. Can be given several
+    /// times.
+    #[arg(long, value_name = "HOST[:PORT]")]
     pub allow_host: Vec<String>,
-    /// Tries before giving up; each resumes where the last one stopped.
-    #[arg(long, value_name = "N", default_value_t = 8)]
+    /// Tries before giving up; each resumes where the last one stopped, and so does the next run.
+    #[arg(long, value_name = "N", default_value_t = 3)]
     pub tries: u32,
     /// Pause after the first failed try, in milliseconds; it doubles with each, up to 30 seconds.
     #[arg(long, value_name = "MS", default_value_t = 1000)]

@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     config::Config, drain::Drain, ending::Running, load::Load, metrics::Metrics, own::Files, queue::Queue,
-    ready::Ready, upstream::Upstream,
+    ready::Ready, upstream::Upstream, usage::Usage,
 };
 
 /// Relays of `GET` at once: they take no slot, so they need a bound of their own.
@@ -24,6 +24,7 @@ pub struct Endpoint {
     pub queue: Arc<Queue>,
     pub upstream: Arc<Upstream>,
     pub load: Load,
+    pub usage: Usage,
     pub ready: Ready,
     pub drain: Drain,
     pub running: Running,
@@ -54,6 +55,7 @@ impl Endpoint {
             queue: Queue::new(admission.concurrency, admission.queue_max),
             upstream: Upstream::new(config.upstream.clone(), admission.concurrency as usize + RELAYS_MAX),
             load: Load::default(),
+            usage: Usage::new(),
             ready: Ready::new(),
             drain: Drain::new(),
             running: Running::new(),

@@ -9,7 +9,7 @@ use std::{
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE, request};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::time::timeout_at;
+use tokio::{sync::OwnedSemaphorePermit, time::timeout_at};
 use wire::{Outcome, header};
 
 use crate::{
@@ -30,6 +30,8 @@ pub struct Passage {
     pub response: Response<Incoming>,
     pub reusable: bool,
     pub work: Option<Work>,
+    /// The place of a relay.
+    pub place: Option<OwnedSemaphorePermit>,
     pub deadline: Instant,
     pub waited: Duration,
     pub service: Duration,
@@ -78,7 +80,13 @@ pub async fn finish(cx: &Context, passage: Passage, ending: Ending) -> Result<Re
 /// Passes an answer on; the slot goes with its last byte.
 pub fn served(cx: &Context, passage: Passage, ending: Option<Ending>) -> Reply {
     let (parts, body) = passage.response.into_parts();
-    let held = Held { lease: passage.lease, reusable: passage.reusable, work: passage.work, ending };
+    let held = Held {
+        lease: passage.lease,
+        reusable: passage.reusable,
+        work: passage.work,
+        place: passage.place,
+        ending,
+    };
     let is_inference = held.ending.is_some();
     let mut reply = Response::new(ReplyBody::answer(Answer::new(body, held, passage.deadline)));
     *reply.status_mut() = parts.status;

@@ -12,7 +12,7 @@ use tokio::time::timeout_at;
 use wire::Outcome;
 
 use crate::{
-    admit::{Verdict, decide},
+    admit::{Situation, Verdict, decide},
     answer::Work,
     drain::Phase,
     ending::Ending,
@@ -106,9 +106,24 @@ fn arriving(endpoint: &Endpoint, body: Incoming) -> Result<Upload, Refusal> {
 }
 
 async fn gather(endpoint: &Endpoint, upload: &mut Upload, deadline: Instant) -> Result<(), Refusal> {
-    match timeout_at(deadline.into(), upload.gather(&endpoint.upload_memory)).await {
-        Ok(gathered) => gathered.map_err(refusal_of),
-        Err(_) => Err(Outcome::Expired.into()),
+    let gathered = async {
+        while upload.gather(&endpoint.upload_memory).await.map_err(refusal_of)? {
+            judge_again(endpoint, upload, deadline)?;
+        }
+        Ok::<(), Refusal>(())
+    };
+    timeout_at(deadline.into(), gathered).await.unwrap_or(Err(Outcome::Expired.into()))
+}
+
+/// A device on a slow link learns early that its body will not be here in time. The queue may be full at the moment: it is
+/// not asked for a place yet.
+fn judge_again(endpoint: &Endpoint, upload: &Upload, deadline: Instant) -> Result<(), Refusal> {
+    let now = Instant::now();
+    let Some(arrival) = upload.arrival(now) else { return Ok(()) };
+    let situation = Situation { arrival: Some(arrival), ..situation(endpoint, now, deadline, None) };
+    match decide(&situation).0 {
+        Verdict::Refuse(Outcome::TooLate) => Err(Outcome::TooLate.into()),
+        _ => Ok(()),
     }
 }
 
@@ -151,6 +166,7 @@ async fn forward(
                 response,
                 reusable,
                 work: Some(work),
+                place: None,
                 deadline: times.deadline,
                 waited: times.waited,
                 service,

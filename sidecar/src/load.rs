@@ -103,6 +103,7 @@ pub fn situation(
         queue_max: admission.queue_max,
         work_left: view.work_left,
         measured,
+        arrival: None,
     }
 }
 
@@ -117,6 +118,7 @@ pub fn report(endpoint: &Endpoint, now: Instant) -> LoadReport {
     let situation = situation(endpoint, now, now + admission.timeout_default, None);
     let wait = admit::wait(&situation);
     let milliseconds = |duration: Duration| duration.as_secs_f64() * 1000.0;
+    let usage = endpoint.usage.at(now);
     let inner = endpoint.load.lock();
     let percentile = |percent| inner.service.percentile(percent).map_or(0.0, milliseconds);
     LoadReport {
@@ -124,8 +126,8 @@ pub fn report(endpoint: &Endpoint, now: Instant) -> LoadReport {
             .max(wait.as_secs_f64() / admission.timeout_default.as_secs_f64()),
         rps_fractional: round(inner.requests.at(now)),
         eps: round(inner.errors.at(now)),
-        cpu_utilization: 0.0,
-        mem_utilization: 0.0,
+        cpu_utilization: round(usage.processor),
+        mem_utilization: round(usage.memory),
         named_metrics: NamedMetrics {
             in_flight: situation.running.into(),
             queued: situation.queued.into(),

@@ -26,6 +26,7 @@ mod route;
 mod run;
 mod upload;
 mod upstream;
+mod usage;
 mod warmup;
 
 use std::{path::Path, process::ExitCode};

@@ -27,7 +27,7 @@ pub async fn relay(cx: &Context, request: &Request<Incoming>) -> Result<Reply, R
         headers::deadline_milliseconds(request.headers()).map_err(|()| Refusal::from(Outcome::Malformed))?;
     let longest = endpoint.config.admission.timeout_max;
     let deadline = Instant::now() + asked.map_or(longest, |asked| Duration::from_millis(asked).min(longest));
-    let _place =
+    let place =
         Arc::clone(&endpoint.relays).try_acquire_owned().map_err(|_| Refusal::from(Outcome::QueueFull))?;
     let path = request.uri().path();
     let onward = forward::request(endpoint, Method::GET, path, request.headers(), Upload::default());
@@ -50,7 +50,16 @@ pub async fn relay(cx: &Context, request: &Request<Incoming>) -> Result<Reply, R
     let (waited, service) = (Duration::ZERO, Duration::ZERO);
     Ok(forward::served(
         cx,
-        Passage { lease, response, reusable: true, work: None, deadline, waited, service },
+        Passage {
+            lease,
+            response,
+            reusable: true,
+            work: None,
+            place: Some(place),
+            deadline,
+            waited,
+            service,
+        },
         None,
     ))
 }

@@ -18,6 +18,8 @@ use tokio::{
     time::{Sleep, sleep_until},
 };
 
+use crate::admit::Arrival;
+
 /// Most of one body that waits in memory for a slot; a longer one waits in the client.
 pub const HELD_BYTES_MAX: u64 = 1 << 20;
 
@@ -43,7 +45,12 @@ pub struct Upload {
     held: VecDeque<Bytes>,
     held_bytes: u64,
     rest: Option<Rest>,
-    memory: Option<OwnedSemaphorePermit>,
+}
+
+/// A piece that counts as long as it, or a copy of it, is held.
+struct Counted {
+    data: Bytes,
+    _memory: OwnedSemaphorePermit,
 }
 
 /// What has not arrived.
@@ -53,6 +60,7 @@ struct Rest {
     seen: u64,
     bytes_max: u64,
     progress: Progress,
+    speed: Speed,
     fault: FaultCell,
     _place: OwnedSemaphorePermit,
 }
@@ -64,6 +72,13 @@ struct Progress {
     bytes_min: u64,
     bytes: u64,
     timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// What came after the first piece, which may have waited in the kernel: it starts the clock.
+#[derive(Debug, Default)]
+struct Speed {
+    since: Option<Instant>,
+    bytes: u64,
 }
 
 /// The bounds on one body.
@@ -79,7 +94,7 @@ impl Upload {
     pub fn of(parts: impl IntoIterator<Item = Bytes>) -> Self {
         let held: VecDeque<Bytes> = parts.into_iter().collect();
         let held_bytes = held.iter().map(|part| part.len() as u64).sum();
-        Self { held, held_bytes, rest: None, memory: None }
+        Self { held, held_bytes, rest: None }
     }
 
     /// A body that arrives; `place` is given back when it has.
@@ -91,6 +106,7 @@ impl Upload {
             seen: 0,
             bytes_max: bounds.bytes_max,
             progress,
+            speed: Speed::default(),
             fault: FaultCell::default(),
             _place: place,
         };
@@ -103,39 +119,57 @@ impl Upload {
         self.rest.is_none()
     }
 
+    /// The same body once more, where all of it is at hand.
+    pub fn copy(&self) -> Option<Self> {
+        self.is_at_hand().then(|| Self { held: self.held.clone(), held_bytes: self.held_bytes, rest: None })
+    }
+
+    /// How the rest comes in; `None` where its length is unknown or its speed not measured.
+    pub fn arrival(&self, now: Instant) -> Option<Arrival> {
+        let rest = self.rest.as_ref()?;
+        let bytes_left = rest.body.size_hint().exact()?;
+        let over = now.saturating_duration_since(rest.speed.since?);
+        (rest.speed.bytes > 0).then_some(Arrival { over, bytes: rest.speed.bytes, bytes_left })
+    }
+
     /// Where a later fault will be found.
     pub fn fault_cell(&self) -> FaultCell {
         self.rest.as_ref().map(|rest| Arc::clone(&rest.fault)).unwrap_or_default()
     }
 
-    /// Reads until the body is at hand, its share of memory is full, or no memory is left.
-    pub async fn gather(&mut self, memory: &Arc<Semaphore>) -> Result<(), Fault> {
+    /// Reads one piece; `false` when the body is at hand, its share of memory is full, or no memory is left.
+    pub async fn gather(&mut self, memory: &Arc<Semaphore>) -> Result<bool, Fault> {
         /// hyper hands over at most its buffer at once.
         const ROOM: usize = 32 << 10;
-        while let Some(rest) = &mut self.rest {
-            if self.held_bytes >= HELD_BYTES_MAX || memory.available_permits() < ROOM {
-                break;
-            }
-            match poll_fn(|cx| rest.poll(cx)).await {
-                Some(Ok(data)) => self.hold(data, memory),
-                Some(Err(fault)) => return Err(fault),
-                None => self.rest = None,
-            }
+        let Some(rest) = &mut self.rest else { return Ok(false) };
+        if self.held_bytes >= HELD_BYTES_MAX || memory.available_permits() < ROOM {
+            return Ok(false);
         }
-        Ok(())
+        match poll_fn(|cx| rest.poll(cx)).await {
+            Some(Ok(data)) => {
+                rest.speed.record(Instant::now(), data.len() as u64);
+                self.hold(data, memory);
+            }
+            Some(Err(fault)) => return Err(fault),
+            None => self.rest = None,
+        }
+        Ok(true)
     }
 
     fn hold(&mut self, data: Bytes, memory: &Arc<Semaphore>) {
         let bytes = u32::try_from(data.len()).unwrap_or(u32::MAX);
-        // Memory can have run out since it was looked at by one buffer per upload, and their number has a limit.
-        if let Ok(permit) = Arc::clone(memory).try_acquire_many_owned(bytes) {
-            match &mut self.memory {
-                Some(held) => held.merge(permit),
-                None => self.memory = Some(permit),
-            }
-        }
         self.held_bytes += u64::from(bytes);
-        self.held.push_back(data);
+        // Memory can have run out since it was looked at by one buffer per upload, and their number has a limit.
+        self.held.push_back(match Arc::clone(memory).try_acquire_many_owned(bytes) {
+            Ok(memory) => Bytes::from_owner(Counted { data, _memory: memory }),
+            Err(_) => data,
+        });
+    }
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
     }
 }
 
@@ -158,6 +192,15 @@ impl Rest {
             self.progress.bytes += data.len() as u64;
             let fits = self.seen <= self.bytes_max;
             return Poll::Ready(Some(fits.then_some(data).ok_or(Fault::TooLong)));
+        }
+    }
+}
+
+impl Speed {
+    fn record(&mut self, now: Instant, bytes: u64) {
+        match self.since {
+            Some(_) => self.bytes += bytes,
+            None => self.since = Some(now),
         }
     }
 }
@@ -203,9 +246,6 @@ impl Body for Upload {
         let me = &mut *self;
         if let Some(data) = me.held.pop_front() {
             me.held_bytes -= data.len() as u64;
-            if me.held.is_empty() {
-                me.memory = None;
-            }
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
         let Some(rest) = &mut me.rest else { return Poll::Ready(None) };

@@ -4,6 +4,7 @@
 use std::{
     io,
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use http::{Request, Response};
@@ -20,11 +21,14 @@ use tokio::{
 
 use crate::{config::Address, upload::Upload};
 
+/// Longer than this no connection is kept idle: our runtime closes it after 75 s, and no request should meet that.
+const IDLE_MAX: Duration = Duration::from_secs(60);
+
 /// The model server.
 #[derive(Debug)]
 pub struct Upstream {
     address: Address,
-    idle: Mutex<Vec<Link>>,
+    idle: Mutex<Vec<Idle>>,
     idle_max: usize,
 }
 
@@ -32,6 +36,13 @@ pub struct Upstream {
 struct Link {
     sender: SendRequest<Upload>,
     driver: AbortHandle,
+}
+
+/// A connection that waits for its next request.
+#[derive(Debug)]
+struct Idle {
+    link: Link,
+    since: Instant,
 }
 
 impl Drop for Link {
@@ -71,24 +82,31 @@ impl Upstream {
     }
 
     /// Sends a request over a pooled connection or a fresh one. A pooled connection may have been closed in the
-    /// meantime: what it gives back unsent goes over a fresh one, once.
+    /// meantime: what got no response over it goes over a fresh one, once, if it was not sent or is all at hand.
     pub async fn send(
         self: &Arc<Self>,
         request: Request<Upload>,
     ) -> Result<(Lease, Response<Incoming>), Error> {
         let lease = self.lease().await?;
-        let retry = !lease.fresh;
-        match lease.send(request).await {
-            Ok(answer) => Ok(answer),
-            Err((_, Some(unsent))) if retry => {
-                self.connect().await?.send(unsent).await.map_err(|(error, _)| Error::Broken(error))
+        if lease.fresh {
+            return lease.send(request).await.map_err(|(error, _)| Error::Broken(error));
+        }
+        let copy = copy(&request);
+        let (error, unsent) = match lease.send(request).await {
+            Ok(answer) => return Ok(answer),
+            Err(failed) => failed,
+        };
+        match unsent.or(copy) {
+            // A server that speaks is not gone.
+            Some(again) if !error.is_parse() => {
+                self.connect().await?.send(again).await.map_err(|(error, _)| Error::Broken(error))
             }
-            Err((error, _)) => Err(Error::Broken(error)),
+            _ => Err(Error::Broken(error)),
         }
     }
 
     async fn lease(self: &Arc<Self>) -> Result<Lease, Error> {
-        while let Some(mut link) = self.pop() {
+        while let Some(mut link) = self.pop(Instant::now()) {
             if link.sender.ready().await.is_ok() {
                 return Ok(Lease { link, upstream: Arc::clone(self), fresh: false });
             }
@@ -110,9 +128,20 @@ impl Upstream {
         Ok(Lease { link, upstream: Arc::clone(self), fresh: true })
     }
 
-    fn pop(&self) -> Option<Link> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    fn pop(&self, now: Instant) -> Option<Link> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|idle| now.saturating_duration_since(idle.since) < IDLE_MAX);
+        idle.pop().map(|idle| idle.link)
     }
+}
+
+/// An inference changes nothing in the server, so that it may be asked for twice.
+fn copy(request: &Request<Upload>) -> Option<Request<Upload>> {
+    let mut copy = Request::new(request.body().copy()?);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    Some(copy)
 }
 
 async fn handshake(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<Link, Error> {
@@ -146,7 +175,10 @@ impl Lease {
         let Self { link, upstream, .. } = self;
         let mut idle = upstream.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < upstream.idle_max && !link.sender.is_closed() {
-            idle.push(link);
+            idle.push(Idle { link, since: Instant::now() });
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@ fn busy_server(now: Instant) -> Situation {
         queue_max: 8,
         work_left: 20 * MILLISECOND,
         measured: Some(Measured { mean: 10 * MILLISECOND, p95: 15 * MILLISECOND, at: now }),
+        arrival: None,
     }
 }
 
@@ -123,4 +124,53 @@ fn too_long_a_body_is_refused_before_everything_else() {
 #[test]
 fn a_deadline_that_has_passed_is_expired() {
     check(|situation| situation.deadline = situation.now, Verdict::Refuse(Outcome::Expired));
+}
+
+/// After half of its time, at 5 ms of wait and 15 ms of service.
+fn half_way(situation: &mut Situation, bytes_left: u64) {
+    situation.arrival = Some(Arrival { bytes: 1000, over: 100 * MILLISECOND, bytes_left });
+}
+
+#[test]
+fn a_body_that_will_be_here_in_time_is_waited_for_and_one_that_will_not_is_refused() {
+    // A quarter of 100 ms for each 1000 bytes, and 80 ms are left for them.
+    check(|situation| half_way(situation, 3100), Verdict::Wait);
+    check(|situation| half_way(situation, 3300), Verdict::Refuse(Outcome::TooLate));
+    check(|situation| half_way(situation, u64::MAX), Verdict::Refuse(Outcome::TooLate));
+}
+
+#[test]
+fn a_server_that_is_idle_or_unknown_does_not_save_a_slow_body() {
+    let hopeless = Verdict::Refuse(Outcome::TooLate);
+    check(
+        |situation| {
+            (situation.running, situation.measured) = (0, None);
+            half_way(situation, 4100);
+        },
+        hopeless,
+    );
+    check(
+        |situation| {
+            situation.running = 0;
+            let at = situation.now - RUMOUR_AGE - MILLISECOND;
+            situation.measured = Some(Measured { mean: MILLISECOND, p95: MILLISECOND, at });
+            half_way(situation, 4100);
+        },
+        hopeless,
+    );
+}
+
+#[test]
+fn a_connection_that_starts_slowly_is_given_time() {
+    // 600 KB over a round trip of 50 ms, each carrying twice as much as the one before: there after 270 of 400 ms.
+    for (trips, bytes) in [(1, 14_000), (2, 42_000), (3, 98_000), (4, 210_000), (5, 434_000)] {
+        check(
+            |situation| {
+                situation.deadline = situation.now + (400 - trips * 50) * MILLISECOND;
+                let over = trips * 50 * MILLISECOND;
+                situation.arrival = Some(Arrival { bytes, over, bytes_left: 600_000 - bytes });
+            },
+            Verdict::Wait,
+        );
+    }
 }

@@ -23,6 +23,8 @@ pub struct Bounds {
 pub struct Pace {
     bounds: Bounds,
     requests: u32,
+    /// Parts of answers that the peer has no room for.
+    handed: u32,
     idle_since: Instant,
     head_since: Option<Instant>,
     sending: Option<Sending>,
@@ -51,7 +53,15 @@ pub enum Verdict {
 
 impl Pace {
     pub fn new(now: Instant, bounds: Bounds) -> Self {
-        Self { bounds, requests: 0, idle_since: now, head_since: None, sending: None, unread: false }
+        Self {
+            bounds,
+            requests: 0,
+            handed: 0,
+            idle_since: now,
+            head_since: None,
+            sending: None,
+            unread: false,
+        }
     }
 
     /// Bytes arrived; `in_head` says whether they leave a head unfinished.
@@ -71,6 +81,20 @@ impl Pace {
     pub fn blocked(&mut self, now: Instant) {
         let sending = self.sending.get_or_insert(Sending { since: now, bytes: 0, blocked: true });
         sending.blocked = true;
+    }
+
+    /// A part of an answer was handed over. HTTP/2 keeps it back while the peer gives no window, and then the socket is
+    /// never blocked.
+    pub fn handed(&mut self, now: Instant) {
+        self.handed += 1;
+        if self.handed == 1 && !self.sending.as_ref().is_some_and(|sending| sending.blocked) {
+            self.sending = Some(Sending { since: now, bytes: 0, blocked: false });
+        }
+    }
+
+    /// That part is on its way, or gone with its answer.
+    pub fn taken(&mut self) {
+        self.handed = self.handed.saturating_sub(1);
     }
 
     /// A request began.
@@ -106,12 +130,13 @@ impl Pace {
         let bounds = self.bounds;
         let mut ask_again = now + bounds.window;
         if let Some(sending) = &self.sending {
+            let waits = sending.blocked || self.handed > 0;
             if now < sending.since + bounds.window {
                 ask_again = sending.since + bounds.window;
-            } else if sending.blocked && sending.bytes < bounds.window_bytes_min {
+            } else if waits && sending.bytes < bounds.window_bytes_min {
                 return Verdict::Stalled;
             } else {
-                self.sending = sending.blocked.then_some(Sending { since: now, bytes: 0, blocked: true });
+                self.sending = waits.then_some(Sending { since: now, bytes: 0, blocked: sending.blocked });
             }
         }
         if self.requests > 0 {

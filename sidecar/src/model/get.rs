@@ -1,5 +1,5 @@
 //! One try to get what is missing of a file. In: what is already there. Out: a complete file, a reason to try again, or a
-//! reason not to. Redirects go to allowed hosts only, over https only.
+//! reason not to. Redirects go to allowed hosts only, ports included, over https only.
 
 use std::{
     fs::{File, OpenOptions},
@@ -17,9 +17,9 @@ use ureq::{
 use crate::args::Fetch;
 
 const REDIRECTS_MAX: usize = 5;
-const CONNECT_MAX: Duration = Duration::from_secs(15);
-/// Silence, not duration: a large model takes as long as it takes.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// Silence, not duration: a large model takes as long as it takes. All tries together end within 45 seconds, so that the pod
+/// says within its first minute why it does not start.
+pub const SILENCE_MAX: Duration = Duration::from_secs(13);
 const PROGRESS_EVERY: Duration = Duration::from_secs(3);
 
 /// Why a try failed.
@@ -42,8 +42,8 @@ pub struct Getter {
 impl Getter {
     pub fn new(args: &Fetch) -> Result<Self, String> {
         let url: Uri = args.url.parse().map_err(|error| format!("{}: {error}", args.url))?;
-        let mut hosts = args.allow_host.clone();
-        hosts.extend(url.host().map(Into::into));
+        let own = url.authority().map(|authority| authority.as_str());
+        let hosts = args.allow_host.iter().map(String::as_str).chain(own).map(host).collect();
         let mut tls = TlsConfig::builder();
         if let Some(file) = &args.ca {
             tls = tls.root_certs(RootCerts::from(authorities(file)?));
@@ -53,7 +53,8 @@ impl Getter {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
-            .timeout_connect(Some(CONNECT_MAX))
+            .timeout_resolve(Some(SILENCE_MAX))
+            .timeout_connect(Some(SILENCE_MAX))
             .timeout_recv_response(Some(SILENCE_MAX))
             .timeout_per_read(Some(SILENCE_MAX))
             .tls_config(tls.build())
@@ -88,7 +89,7 @@ impl Getter {
     fn follow(&self, have: u64) -> Result<Response<Body>, Try> {
         let mut url = self.url.clone();
         for _ in 0..=REDIRECTS_MAX {
-            let allowed = url.host().is_some_and(|host| self.hosts.iter().any(|other| other == host));
+            let allowed = url.authority().is_some_and(|to| self.hosts.contains(&host(to.as_str())));
             if url.scheme_str() != Some("https") || !allowed {
                 return Err(Try::Final(
                     self.reason(&format!("leads to {url}, which is not https to an allowed host")),
@@ -155,6 +156,11 @@ impl Getter {
     fn reason(&self, text: &str) -> String {
         format!("GET {}: {text}", self.url)
     }
+}
+
+/// Host and port as they are compared: 443 goes without saying. The whole text counts, so that a user name falls out.
+fn host(authority: &str) -> String {
+    authority.strip_suffix(":443").unwrap_or(authority).to_ascii_lowercase()
 }
 
 fn authorities(file: &Path) -> Result<Vec<Certificate<'static>>, String> {

@@ -50,3 +50,6 @@ fn report(result: Result<(), Failure>, termination_log: &Path) -> ExitCode {
     }
     failure.code().into()
 }
+
+#[cfg(test)]
+mod tests;

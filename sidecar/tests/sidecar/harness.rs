@@ -264,6 +264,14 @@ impl Client {
         self.reply()
     }
 
+    /// Whether an answer has begun to arrive.
+    pub fn is_answered(&self) -> bool {
+        self.stream.set_nonblocking(true).unwrap();
+        let arrived = self.stream.peek(&mut [0; 1]).is_ok_and(|bytes| bytes > 0);
+        self.stream.set_nonblocking(false).unwrap();
+        arrived
+    }
+
     /// Whether the connection is closed, without another byte.
     pub fn is_closed(&mut self) -> bool {
         match self.reader.read(&mut [0; 1]) {

@@ -1,5 +1,7 @@
 //! HTTP/2 by prior knowledge: the same answers over streams.
 
+use std::io::Write;
+
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -8,18 +10,24 @@ use hyper::{
     client::conn::http2::{self, SendRequest},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::timeout};
 
 use crate::{
-    harness::{Sidecar, eventually},
+    harness::{PATIENCE, Sidecar, eventually},
     server::{ANSWER, Door, Server, answer},
 };
 
 type Sender = SendRequest<Full<Bytes>>;
 
 async fn connect(sidecar: &Sidecar) -> (Sender, tokio::task::JoinHandle<()>) {
+    connect_with(sidecar, 65_535).await
+}
+
+async fn connect_with(sidecar: &Sidecar, window_bytes: u32) -> (Sender, tokio::task::JoinHandle<()>) {
     let stream = TcpStream::connect(sidecar.address).await.unwrap();
-    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder.initial_stream_window_size(window_bytes);
+    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
     (sender, tokio::spawn(async move { drop(connection.await) }))
 }
 
@@ -118,5 +126,34 @@ fn an_idle_connection_is_closed() {
     block_on(async {
         let (_sender, connection) = connect(&sidecar).await;
         connection.await.unwrap();
+    });
+}
+
+#[test]
+fn a_reader_without_a_window_is_cut_and_one_that_waits_is_not() {
+    let (server, door) = (Server::start(), Door::default());
+    let at_door = door.clone();
+    server.script(move |seen, stream| {
+        if seen.body != b"long" {
+            return answer(stream, "200 OK", ANSWER);
+        }
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nfirst");
+        at_door.wait();
+        let _ = stream.write_all(b"last");
+    });
+    let sidecar = Sidecar::with(&server, |config| {
+        config["limits"] = serde_json::json!({"bodyWindowMilliseconds": 200});
+    });
+    block_on(async {
+        let (mut honest, _connection) = connect(&sidecar).await;
+        let long = honest.send_request(request("POST", "/v2/models/m/infer", "long")).await.unwrap();
+        for (method, path) in [("GET", "/v1alpha1/load"), ("POST", "/v2/models/m/infer")] {
+            let (mut greedy, connection) = connect_with(&sidecar, 0).await;
+            let response = greedy.send_request(request(method, path, "")).await.unwrap();
+            assert_eq!(outcome(&response), "served", "{path}");
+            timeout(PATIENCE, connection).await.expect(path).unwrap();
+        }
+        door.open(1);
+        assert_eq!(long.into_body().collect().await.unwrap().to_bytes(), "firstlast");
     });
 }

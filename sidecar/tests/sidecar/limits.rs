@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     harness::{Client, HEAD, Sidecar, eventually, infer},
-    server::{Server, answer},
+    server::{Door, Server, answer},
 };
 
 fn with_limit(server: &Server, key: &'static str, value: u64) -> Sidecar {
@@ -145,4 +145,26 @@ fn an_expected_body_is_asked_for_when_it_may_come() {
     client.send("{}");
     assert_eq!(client.reply().outcome(), "served");
     assert_eq!(server.inferences()[0].header("expect"), None);
+}
+
+#[test]
+fn relays_have_a_cap_that_holds_to_the_end_of_their_answers() {
+    const RELAYS_MAX: usize = 16;
+    let (server, door) = (Server::start(), Door::default());
+    let sidecar = Sidecar::start(&server);
+    let at_door = door.clone();
+    server.metadata_script(move |_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nha");
+        at_door.wait();
+        let _ = stream.write_all(b"lf");
+    });
+    let mut kept: Vec<Client> = (0..RELAYS_MAX).map(|_| sidecar.client()).collect();
+    for client in &mut kept {
+        client.send("GET /v2/models/m HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(client.head().status, 200);
+    }
+    sidecar.get("/v2/models/m").refused(429, "queue_full");
+    door.open(RELAYS_MAX + 1);
+    kept.iter_mut().for_each(|client| assert_eq!(client.bytes(4), b"half"));
+    assert_eq!(sidecar.get("/v2/models/m").text(), "half");
 }

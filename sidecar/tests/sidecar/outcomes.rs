@@ -70,6 +70,20 @@ fn too_late_once_it_is_known_how_long_the_server_takes() {
 }
 
 #[test]
+fn too_late_once_it_is_known_how_slowly_the_body_comes() {
+    let server = Server::start();
+    let sidecar = Sidecar::start(&server);
+    let mut client = sidecar.client();
+    client.send(format!("{HEAD}longshore-deadline-ms: 10000\r\nContent-Length: 4000000\r\n\r\n"));
+    eventually("the refusal", || {
+        client.send("not much at once");
+        client.is_answered()
+    });
+    client.reply().refused(429, "too_late");
+    assert_eq!(server.inferences().len(), 0);
+}
+
+#[test]
 fn queue_full() {
     let (server, door) = (Server::start(), Door::default());
     let at_door = door.clone();

@@ -26,6 +26,17 @@ fn load_is_reported_on_its_page_and_on_answers_that_ask() {
 }
 
 #[test]
+fn the_containers_own_use_is_reported_where_the_kernel_tells_it() {
+    let server = Server::start();
+    let sidecar = Sidecar::start(&server);
+    let cgroups = std::fs::read_to_string(format!("/proc/{}/cgroup", sidecar.process.id())).unwrap();
+    let own = cgroups.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
+    let is_told = std::path::Path::new("/sys/fs/cgroup").join(own).join("memory.current").exists();
+    let load = sidecar.get("/v1alpha1/load").json();
+    assert_eq!(load["mem_utilization"].as_f64().unwrap() > 0.0, is_told, "{load}");
+}
+
+#[test]
 fn load_rides_on_every_answer_where_that_is_wished() {
     let server = Server::start();
     let sidecar = Sidecar::with(&server, |config| config["loadHeader"] = "Always".into());

@@ -1,6 +1,6 @@
 //! What crosses the endpoint and what does not.
 
-use std::{collections::BTreeSet, io::Write};
+use std::{collections::BTreeSet, io::Write, sync::Mutex};
 
 use crate::{
     harness::{Sidecar, eventually, infer},
@@ -53,6 +53,24 @@ fn both_sides_are_kept_alive() {
     let mut client = sidecar.client();
     let ports: BTreeSet<String> = (0..20).map(|_| client.ask(&infer("", "{}")).text()).collect();
     assert!(ports.len() <= 2, "one for requests and one that a probe may have held: {ports:?}");
+}
+
+#[test]
+fn a_kept_connection_that_dies_under_a_request_is_replaced_once() {
+    let (server, used) = (Server::start(), Mutex::new(BTreeSet::new()));
+    server.script(move |_, stream| {
+        if used.lock().unwrap().insert(stream.peer_addr().unwrap()) {
+            answer(stream, "200 OK", "{}");
+        } else {
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+        }
+    });
+    let sidecar = Sidecar::start(&server);
+    for body in ["1", "2", "3", "4"] {
+        assert_eq!(sidecar.infer("", body).outcome(), "served");
+        assert_eq!(server.inferences().last().unwrap().body, body.as_bytes());
+    }
+    assert!(server.inferences().len() > 4, "no connection was used twice");
 }
 
 #[test]

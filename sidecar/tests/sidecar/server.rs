@@ -29,7 +29,7 @@ type HeadScript = Arc<dyn Fn(&mut BufReader<TcpStream>) + Send + Sync>;
 struct State {
     seen: Vec<Seen>,
     ready: bool,
-    metadata: Option<String>,
+    metadata: Option<Script>,
     script: Option<Script>,
     head_script: Option<HeadScript>,
     streams: Vec<TcpStream>,
@@ -94,7 +94,13 @@ impl Server {
     }
 
     pub fn set_metadata(&self, text: &str) {
-        self.state.lock().unwrap().metadata = Some(text.into());
+        let text = text.to_owned();
+        self.metadata_script(move |_, stream| answer(stream, "200 OK", &text));
+    }
+
+    /// What to do when metadata are asked for.
+    pub fn metadata_script(&self, script: impl Fn(&Seen, &mut TcpStream) + Send + Sync + 'static) {
+        self.state.lock().unwrap().metadata = Some(Arc::new(script));
     }
 
     /// The inferences that came.
@@ -151,7 +157,7 @@ impl Server {
             match (seen.line.ends_with("/ready HTTP/1.1"), ready, metadata) {
                 (true, true, _) => answer(&mut writer, "200 OK", ""),
                 (true, false, _) => answer(&mut writer, "503 Service Unavailable", ""),
-                (false, _, Some(text)) => answer(&mut writer, "200 OK", &text),
+                (false, _, Some(script)) => script(&seen, &mut writer),
                 (false, _, None) => answer(&mut writer, "404 Not Found", ""),
             }
         }

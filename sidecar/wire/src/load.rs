@@ -17,10 +17,11 @@ pub struct LoadReport {
     /// Errors per second lately: upstream failures and expiries.
     #[serde(default)]
     pub eps: f64,
-    /// Share of the container's CPU in use, 0 where it cannot be read.
+    /// Share of the sidecar's container in its CPU limit, or in all processors, since the look before, which is at least a
+    /// second old; 0 where it cannot be read (cgroup version 2 only).
     #[serde(default)]
     pub cpu_utilization: f64,
-    /// Share of the container's memory in use, 0 where it cannot be read.
+    /// Share of the sidecar's container in its memory limit, or in the machine's memory; 0 where it cannot be read.
     #[serde(default)]
     pub mem_utilization: f64,
     /// What the ORCA message has no field for.

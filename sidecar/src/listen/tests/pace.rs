@@ -95,3 +95,50 @@ fn a_reader_that_keeps_its_pace_is_fine() {
         fine(&mut pace, start + seconds(second));
     }
 }
+
+#[test]
+fn an_answer_that_nobody_has_room_for_is_stalled() {
+    let (mut pace, start) = pace();
+    pace.begun();
+    pace.handed(start + seconds(100));
+    fine(&mut pace, start + seconds(109));
+    assert_eq!(pace.verdict(start + seconds(110)), Verdict::Stalled);
+}
+
+#[test]
+fn the_time_for_an_answer_starts_with_it_and_not_with_the_one_before() {
+    let (mut pace, start) = pace();
+    pace.begun();
+    for second in [0, 9] {
+        pace.handed(start + seconds(second));
+        pace.sent(100);
+        pace.taken();
+    }
+    pace.handed(start + seconds(9));
+    fine(&mut pace, start + seconds(18));
+    assert_eq!(pace.verdict(start + seconds(19)), Verdict::Stalled);
+}
+
+#[test]
+fn answers_wait_beside_one_that_keeps_its_pace() {
+    let (mut pace, start) = pace();
+    pace.begun();
+    pace.handed(start);
+    pace.handed(start);
+    for second in 0..40 {
+        pace.sent(2000);
+        fine(&mut pace, start + seconds(second));
+    }
+    pace.taken();
+    fine(&mut pace, start + seconds(49));
+    assert_eq!(pace.verdict(start + seconds(60)), Verdict::Stalled);
+}
+
+#[test]
+fn an_answer_that_the_server_has_not_made_is_no_stall() {
+    let (mut pace, start) = pace();
+    pace.begun();
+    pace.handed(start);
+    pace.taken();
+    fine(&mut pace, start + seconds(600));
+}
