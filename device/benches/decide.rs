@@ -6,7 +6,8 @@ use std::time::Instant;
 use longshore_device::core::endpoint::LoadSeen;
 use longshore_device::core::estimate::Estimate;
 use longshore_device::core::event::Start;
-use longshore_device::core::model::{ENDPOINTS_MAX, Local, Model};
+use longshore_device::core::model::{Bundle, ENDPOINTS_MAX, Local, Model};
+use longshore_device::core::probe::Question;
 use longshore_device::core::profile::Profile;
 use longshore_device::core::request::Request;
 use longshore_device::core::route;
@@ -18,10 +19,11 @@ fn main() {
     let mut speed = Estimate::guess(0.0, 0.0);
     speed.add(40_000.0);
     let mut model = Model::new(OffloadPolicy::default(), Profile::default(), Local::Ready(speed));
+    model.bundle = Bundle::Until(u64::MAX);
     for index in 0..ENDPOINTS_MAX {
         let id = model.add_endpoint().expect("the table has room");
         let load = LoadSeen { wait_us: 100.0 * index as f32, service_p95_us: 5_000.0, draining: false };
-        model.probed(0, 0, id, Some((2_000, load)));
+        model.probed(0, 0, (id, Question::Load), Some((2_000, load)));
     }
     let start = Start { deadline_us: 1_200_000, bytes: 196_608, battery_percent: Some(60.0) };
     println!("state of one model          {:>6} bytes", size_of::<Model>());

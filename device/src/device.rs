@@ -7,6 +7,7 @@ use engine::Tensor;
 use tokio::time::timeout_at;
 
 use crate::answer::Outputs;
+use crate::core::model::Bundle;
 use crate::core::outcome::{Ending, Reason, Verdict};
 use crate::http::infer::{self, Encoded};
 use crate::input;
@@ -45,7 +46,7 @@ impl Device {
     pub async fn infer(&self, input: Input, deadline: Duration) -> Answer {
         let started = Instant::now();
         let due = started + deadline;
-        let done = match timeout_at(due.into(), self.prepare(input)).await {
+        let done = match timeout_at(due.into(), self.prepare(input, due)).await {
             Ok(Ok((tensors, encoded))) => {
                 Run::start(Arc::clone(&self.shared), tensors, encoded, due).finish().await
             }
@@ -60,7 +61,8 @@ impl Device {
     }
 
     /// Decodes and encodes off the threads that keep the timers.
-    async fn prepare(&self, input: Input) -> Result<(Vec<Tensor>, Encoded), (Reason, String)> {
+    async fn prepare(&self, input: Input, due: Instant) -> Result<(Vec<Tensor>, Encoded), (Reason, String)> {
+        self.policy(due).await?;
         let metadata = match (self.metadata().await, &input) {
             (None, Input::Picture(_)) => {
                 return Err((Reason::NoEndpoint, "no model here, and no endpoint described it".into()));
@@ -79,6 +81,18 @@ impl Device {
             .await
             .unwrap_or_else(|_| Err("the decoder stopped at an assertion".into()))
             .map_err(|error: String| (Reason::InputUnreadable, error))
+    }
+
+    /// Asks for the policy where nothing can be done without: no model here, and no leave to send anything.
+    async fn policy(&self, due: Instant) -> Result<(), (Reason, String)> {
+        if self.shared.local.is_some() || self.shared.lock().model.bundle != Bundle::Unknown {
+            return Ok(());
+        }
+        let asked = timeout_at(due.into(), learner::learn_policy(&self.shared)).await;
+        asked.unwrap_or_else(|_| Err("no endpoint answered in time".into())).map_err(|error| {
+            let hint = "nothing is sent before a node has told its policy (a bare model server has none)";
+            (Reason::PolicyUnknown, format!("{hint}: {error}"))
+        })
     }
 
     async fn metadata(&self) -> Option<Arc<Metadata>> {

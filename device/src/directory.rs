@@ -4,9 +4,13 @@ use std::sync::Arc;
 
 use wire::Node;
 
-use crate::core::endpoint::EndpointId;
+use crate::core::endpoint::{Endpoint, EndpointId};
 use crate::core::model::Model;
 use crate::http::{connection::Connections, url::EdgeUrl};
+
+/// A node leaves when tables miss it for this long, in microseconds. Each node hands out its own copy of the table, up to
+/// two minutes behind the others', so one that misses a node may just be older.
+const MISSING_MAX_US: u64 = 120_000_000;
 
 /// One endpoint.
 pub(crate) struct Entry {
@@ -16,6 +20,8 @@ pub(crate) struct Entry {
     pub(crate) connections: Arc<Connections>,
     /// The user named it: it stays, whatever a bundle says.
     is_given: bool,
+    /// Since when tables miss it under this address.
+    missing_since_us: Option<u64>,
 }
 
 /// The endpoints that are known.
@@ -58,14 +64,14 @@ impl Directory {
         }
     }
 
-    /// The nodes of a bundle: new ones are added, ones that left are removed.
-    pub(crate) fn merge(&mut self, nodes: &[Node], model: &mut Model) {
-        let listed = |entry: &Entry| {
-            let url = entry.connections.url();
-            nodes.iter().any(|node| entry.name.as_ref() == Some(&node.name) || is_at(node, url))
-        };
-        self.entries.retain(|entry| {
-            let stays = entry.is_given || listed(entry);
+    /// The nodes of a bundle: new ones are added, ones that left are removed, and ones that moved are both. An empty table
+    /// tells nothing: a pod that started before any node served has one.
+    pub(crate) fn merge(&mut self, now_us: u64, nodes: &[Node], model: &mut Model) {
+        if nodes.is_empty() {
+            return;
+        }
+        self.entries.retain_mut(|entry| {
+            let stays = entry.is_given || entry.stays(now_us, nodes, model);
             if !stays {
                 model.remove_endpoint(entry.id);
             }
@@ -91,7 +97,22 @@ impl Directory {
         // A full table: the first ones are as good as any.
         let Some(id) = model.add_endpoint() else { return };
         let connections = Arc::new(Connections::new(url));
-        self.entries.push(Entry { id, name, connections, is_given });
+        self.entries.push(Entry { id, name, connections, is_given, missing_since_us: None });
+    }
+}
+
+impl Entry {
+    /// Whether it stays with this table. One that is listed under another address stays at its own as long as it answers
+    /// there: which of two tables is older, nobody knows.
+    fn stays(&mut self, now_us: u64, nodes: &[Node], model: &Model) -> bool {
+        let listed = nodes.iter().find(|node| self.name.as_ref() == Some(&node.name));
+        if listed.is_some_and(|node| is_at(node, self.connections.url())) {
+            self.missing_since_us = None;
+            return true;
+        }
+        let since_us = *self.missing_since_us.get_or_insert(now_us);
+        let answers = model.endpoint(self.id).is_some_and(Endpoint::is_answering);
+        now_us < since_us + MISSING_MAX_US && (listed.is_none() || answers)
     }
 }
 

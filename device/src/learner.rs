@@ -1,6 +1,7 @@
-//! Learns in the background: who the endpoints are, the policy, their load, and whether a failed one is back.
+//! Learns who the endpoints are, the policy, and the model's description.
 //!
-//! Every question has a short limit and nothing here is waited for by a request.
+//! Every question has a short limit. It is asked in the background; only a request of a device that can do nothing itself
+//! asks for what it lacks and waits, until its deadline.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -10,14 +11,10 @@ use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use crate::bundle_file;
-use crate::core::endpoint::{EndpointId, LoadSeen};
+use crate::core::model::Bundle;
 use crate::http::connection::Connections;
 use crate::http::control::{self, Tagged};
-use crate::http::reply::micros;
 use crate::state::Shared;
-
-/// Between two looks at what is due.
-const TICK: Duration = Duration::from_millis(100);
 
 /// Between two questions for the policy once there is one, and while there is none.
 const POLICY_EVERY: Duration = Duration::from_secs(30);
@@ -26,42 +23,13 @@ const POLICY_RETRY: Duration = Duration::from_secs(2);
 /// Endpoints asked for the policy at once; the first answer is taken.
 const ASKED_MAX: usize = 4;
 
-/// Probes endpoints as the core wants it, until the device is dropped.
-pub(crate) async fn probe_for_ever(shared: Weak<Shared>) {
-    while let Some(shared) = shared.upgrade() {
-        let now_us = shared.now_us();
-        loop {
-            let mut state = shared.lock();
-            let Some(id) = state.model.next_probe(now_us) else { break };
-            let Some(entry) = state.directory.get(id) else { break };
-            tokio::spawn(probe(Arc::downgrade(&shared), id, Arc::clone(&entry.connections)));
-        }
-        drop(shared);
-        sleep(TICK).await;
-    }
-}
-
-async fn probe(shared: Weak<Shared>, id: EndpointId, connections: Arc<Connections>) {
-    let found = control::load(&connections).await;
-    if let Err(error) = &found {
-        debug!(%error, "probe failed");
-        connections.forget_idle();
-    }
-    let Some(shared) = shared.upgrade() else { return };
-    let now_us = shared.now_us();
-    let mut state = shared.lock();
-    let random = state.random.next_u32();
-    let found = found.ok().map(|(report, took)| (micros(took), LoadSeen::from(&report)));
-    state.model.probed(now_us, random, id, found);
-}
-
 /// Keeps the policy fresh until the device is dropped.
 pub(crate) async fn refresh_for_ever(shared: Weak<Shared>) {
     loop {
         let (is_known, jitter) = {
             let Some(shared) = shared.upgrade() else { return };
             let mut state = shared.lock();
-            (state.bundle.is_some(), f64::from(state.random.next_u32()) / f64::from(u32::MAX))
+            (state.model.bundle != Bundle::Unknown, f64::from(state.random.next_u32()) / f64::from(u32::MAX))
         };
         let pause = if is_known { POLICY_EVERY } else { POLICY_RETRY };
         sleep(pause.mul_f64(0.75 + jitter / 2.0)).await;
@@ -73,7 +41,8 @@ pub(crate) async fn refresh_for_ever(shared: Weak<Shared>) {
 /// Asks endpoints for their names, the policy and, where no model is here, the model's description.
 pub(crate) async fn refresh(shared: &Arc<Shared>) {
     learn_names(shared).await;
-    learn_policy(shared).await;
+    // Why not is logged, and asked again soon.
+    learn_policy(shared).await.ok();
     if shared.local.is_none() && shared.lock().metadata.is_none() {
         learn_metadata(shared).await;
     }
@@ -96,39 +65,42 @@ async fn learn_names(shared: &Arc<Shared>) {
     }
 }
 
-async fn learn_policy(shared: &Arc<Shared>) {
+/// Asks for the policy until an endpoint tells it; else why the last one did not.
+pub(crate) async fn learn_policy(shared: &Arc<Shared>) -> Result<(), String> {
     let tag = shared.lock().bundle_tag.clone();
     let mut questions = JoinSet::new();
     for connections in best_first(shared) {
         let tag = tag.clone();
         questions.spawn(async move { control::policy(&connections, tag).await });
     }
+    let mut trouble = "no endpoint is known".to_owned();
     while let Some(Ok(answer)) = questions.join_next().await {
-        match answer {
-            Ok(offered) => return adopt(shared, offered),
-            Err(error) => debug!(%error, "an endpoint did not tell the policy"),
+        match answer.map_err(|error| error.to_string()).and_then(|offered| adopt(shared, offered)) {
+            Ok(()) => return Ok(()),
+            Err(error) => {
+                debug!(error, "an endpoint did not tell the policy");
+                trouble = error;
+            }
         }
     }
+    Err(trouble)
 }
 
-fn adopt(shared: &Shared, offered: Option<Tagged>) {
+fn adopt(shared: &Shared, offered: Option<Tagged>) -> Result<(), String> {
     let now_us = shared.now_us();
     let unsaved = {
         let mut state = shared.lock();
         match offered {
             Some(Tagged { bundle, .. }) if bundle.model.name != shared.model_name => {
-                warn!(
-                    served = bundle.model.name,
-                    wanted = shared.model_name,
-                    "the endpoint serves another model"
-                );
-                return;
+                let error = format!("the endpoint serves the model {}", bundle.model.name);
+                warn!(wanted = shared.model_name, error);
+                return Err(error);
             }
-            Some(Tagged { bundle, tag }) if state.is_news(&bundle) => {
+            Some(Tagged { bundle, tag }) if state.is_news(&bundle, now_us) => {
                 state.adopt(bundle, Duration::ZERO, now_us);
                 state.bundle_tag = tag;
             }
-            Some(_) => return,
+            Some(_) => return Ok(()),
             None => state.confirm(Duration::ZERO, now_us),
         }
         state.unsaved(now_us)
@@ -138,6 +110,7 @@ fn adopt(shared: &Shared, offered: Option<Tagged>) {
     {
         warn!(%error, path = %path.display(), "failed to save the policy bundle");
     }
+    Ok(())
 }
 
 /// The model's description from the first endpoint that tells it.

@@ -34,6 +34,8 @@ mod bundle_file;
 mod device;
 #[cfg(feature = "http")]
 mod directory;
+#[cfg(all(test, feature = "http"))]
+mod directory_tests;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "http")]
@@ -44,6 +46,8 @@ mod learner;
 mod local;
 #[cfg(feature = "tract")]
 mod onnx;
+#[cfg(feature = "http")]
+mod prober;
 #[cfg(feature = "http")]
 mod random;
 #[cfg(feature = "http")]

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use wire::PolicyBundle;
 
 use crate::answer::Outputs;
-use crate::core::model::{Local, Model};
+use crate::core::model::{Bundle, Local, Model};
 use crate::core::outcome::Reason;
 use crate::directory::Directory;
 use crate::http::reply::micros;
@@ -78,7 +78,6 @@ impl State {
         {
             self.model.local = Local::Absent(Reason::ModelTooLarge);
         }
-        self.directory.merge(&bundle.endpoints, &mut self.model);
         self.bundle = Some(bundle);
         self.confirm(age, now_us);
     }
@@ -86,8 +85,9 @@ impl State {
     /// The bundle in use was still the valid one this long ago.
     pub(crate) fn confirm(&mut self, age: Duration, now_us: u64) {
         let Some(bundle) = &self.bundle else { return };
+        self.directory.merge(now_us, &bundle.endpoints, &mut self.model);
         let ttl = Duration::from_secs(bundle.policy.bundle_ttl_seconds.into());
-        self.model.bundle_expires_us = Some(now_us.saturating_add(micros(ttl.saturating_sub(age))));
+        self.model.bundle = Bundle::Until(now_us.saturating_add(micros(ttl.saturating_sub(age))));
     }
 
     /// The bundle when it should be written: it changed, or the file has become old. Notes that it is.
@@ -105,13 +105,18 @@ impl State {
         Some(bundle.clone())
     }
 
-    /// Whether a bundle that an endpoint serves is at least as new as the one in use. Nodes learn of a change within
-    /// minutes of each other; without this a device would flap between them.
-    pub(crate) fn is_news(&self, offered: &PolicyBundle) -> bool {
+    /// Whether to take a bundle that an endpoint serves: any instead of one that expired or of another offload, else one
+    /// that is at least as new. Nodes learn of a change within minutes of each other; without this a device would flap
+    /// between them.
+    pub(crate) fn is_news(&self, offered: &PolicyBundle, now_us: u64) -> bool {
         let generation =
             |bundle: &PolicyBundle| bundle.revision.split('-').next().and_then(|n| n.parse::<u64>().ok());
-        match self.bundle.as_ref().map(generation) {
-            Some(Some(held)) => generation(offered).is_none_or(|offered| held <= offered),
+        match &self.bundle {
+            Some(held)
+                if held.offload_uid == offered.offload_uid && !self.model.bundle.is_expired(now_us) =>
+            {
+                generation(offered).is_none_or(|offered| generation(held) <= Some(offered))
+            }
             _ => true,
         }
     }

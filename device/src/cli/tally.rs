@@ -20,7 +20,7 @@ pub(crate) struct Tally {
     there: BTreeMap<String, u64>,
     late: u64,
     failed: u64,
-    /// Frames without any answer.
+    /// Taken and without an answer in time, the late and the failed ones among them.
     lost: u64,
 }
 
@@ -33,7 +33,9 @@ impl Tally {
 
     /// Its answer came.
     pub(crate) fn answered(&mut self, answer: &Answer) {
-        self.lost -= 1;
+        if answer.ending == Ending::Answered {
+            self.lost -= 1;
+        }
         match (answer.ending, &answer.endpoint, answer.place) {
             (Ending::Late, ..) => self.late += 1,
             (Ending::Failed, ..) => self.failed += 1,

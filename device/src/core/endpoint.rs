@@ -141,6 +141,12 @@ impl Endpoint {
         (now_us <= at_us + UPLOAD_STALE_US).then_some(self.kibibyte_us)
     }
 
+    /// Whether it told its load and did not fail since.
+    #[must_use]
+    pub const fn is_answering(&self) -> bool {
+        self.breaker.is_closed() && self.load_at_us.is_some()
+    }
+
     /// A request left for this endpoint.
     pub fn sent(&mut self) {
         self.in_flight = self.in_flight.saturating_add(1);

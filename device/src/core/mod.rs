@@ -4,7 +4,7 @@
 //! In reading order: [`profile`] what the device costs and holds, [`estimate`] what was measured, [`breaker`] and
 //! [`endpoint`] what is known of one endpoint, [`fleet`] of all, [`model`] all that is kept for one model, [`decide`] here or there,
 //! [`cost`] which is cheaper, [`route`] which endpoint, [`event`] and [`request`] (with `clock`) the life of one request,
-//! [`outcome`] how it ends.
+//! [`outcome`] how it ends, [`probe`] what is asked beside requests.
 
 pub mod breaker;
 mod clock;
@@ -17,6 +17,7 @@ pub mod fleet;
 mod learn;
 pub mod model;
 pub mod outcome;
+pub mod probe;
 pub mod profile;
 pub mod request;
 pub mod route;

@@ -2,16 +2,13 @@
 
 use wire::bundle::{DataClass, Fallback, Mode, OffloadPolicy};
 
-use super::endpoint::{Endpoint, EndpointId, LoadSeen};
+use super::endpoint::{Endpoint, EndpointId};
 use super::estimate::{Estimate, Forecast};
 use super::outcome::Reason;
 use super::profile::Profile;
 
 /// Endpoints kept at most; a larger fleet is cut to these, so that the state stays under 2 KiB.
 pub const ENDPOINTS_MAX: usize = 16;
-
-/// An endpoint that nothing was heard of for this long is asked for its load, in microseconds.
-const QUIET_US: u64 = 10_000_000;
 
 /// The model on the device, or why it cannot run there.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,6 +17,25 @@ pub enum Local {
     Ready(Estimate),
     /// It does not run here.
     Absent(Reason),
+}
+
+/// The owner's leave to send anything to the edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bundle {
+    /// No endpoint told its policy yet.
+    Unknown,
+    /// The policy bundle is valid until this time, in microseconds.
+    Until(u64),
+    /// The user says that the endpoints are bare model servers, which have no policy.
+    Waived,
+}
+
+impl Bundle {
+    /// Whether there is one that is too old to act on.
+    #[must_use]
+    pub fn is_expired(self, now_us: u64) -> bool {
+        matches!(self, Self::Until(at_us) if at_us <= now_us)
+    }
 }
 
 /// Where requests went last, and since when.
@@ -40,8 +56,8 @@ pub struct Model {
     pub profile: Profile,
     /// The model here.
     pub local: Local,
-    /// When the policy bundle stops being valid; `None` while there is none.
-    pub bundle_expires_us: Option<u64>,
+    /// Whether there is a policy bundle, and for how long.
+    pub bundle: Bundle,
     /// Longest request body that endpoints take, in bytes.
     pub payload_bytes_max: u64,
     /// Time in the model server that the bundle tells, in microseconds; 0 when unknown.
@@ -59,7 +75,7 @@ impl Model {
             policy,
             profile,
             local,
-            bundle_expires_us: None,
+            bundle: Bundle::Unknown,
             payload_bytes_max: u64::MAX,
             service_told_us: 0.0,
             standing: Standing { at_edge: false, since_us: None },
@@ -110,19 +126,14 @@ impl Model {
         }
     }
 
-    /// Whether the policy bundle is too old to act on.
-    #[must_use]
-    pub fn bundle_is_expired(&self, now_us: u64) -> bool {
-        self.bundle_expires_us.is_some_and(|at_us| at_us <= now_us)
-    }
-
     /// Why the input must not leave the device, if it must not.
     #[must_use]
     pub fn kept_here(&self, now_us: u64) -> Option<Reason> {
         match (self.policy.mode, self.policy.data_class) {
             (_, DataClass::Restricted) => Some(Reason::DataRestricted),
             (Mode::LocalOnly, _) => Some(Reason::ModeLocalOnly),
-            _ if self.bundle_is_expired(now_us) => Some(Reason::BundleExpired),
+            _ if self.bundle == Bundle::Unknown => Some(Reason::PolicyUnknown),
+            _ if self.bundle.is_expired(now_us) => Some(Reason::BundleExpired),
             _ => None,
         }
     }
@@ -131,31 +142,6 @@ impl Model {
     pub(super) fn stand(&mut self, now_us: u64, at_edge: bool) {
         if self.standing.at_edge != at_edge || self.standing.since_us.is_none() {
             self.standing = Standing { at_edge, since_us: Some(now_us) };
-        }
-    }
-
-    /// An endpoint that should be probed, and notes that it is.
-    pub fn next_probe(&mut self, now_us: u64) -> Option<EndpointId> {
-        let due = self.endpoints().find(|(_, endpoint)| endpoint.probe_is_due(now_us, QUIET_US))?.0;
-        let endpoint = self.endpoint_mut(due)?;
-        endpoint.asked(now_us);
-        if !endpoint.breaker.is_closed() {
-            // One probe at a time: the next is due when this one has long ended.
-            endpoint.breaker.rest(now_us + QUIET_US);
-        }
-        Some(due)
-    }
-
-    /// The end of a probe: its round trip and the load it found, or nothing.
-    pub fn probed(&mut self, now_us: u64, random: u32, id: EndpointId, found: Option<(u64, LoadSeen)>) {
-        let Some(endpoint) = self.endpoint_mut(id) else { return };
-        match found {
-            Some((round_trip_us, load)) => {
-                endpoint.round_trip(round_trip_us);
-                endpoint.told(now_us, load);
-                endpoint.breaker.succeeded();
-            }
-            None => endpoint.breaker.failed(now_us, random),
         }
     }
 }

@@ -61,6 +61,8 @@ pub enum Reason {
     ModeOffloadOnly,
     /// The data class forbids that the input leaves the device.
     DataRestricted,
+    /// No endpoint told its policy yet: what the owner allows is not known.
+    PolicyUnknown,
     /// The policy bundle is too old to act on.
     BundleExpired,
     /// No endpoint is known.
@@ -109,6 +111,7 @@ impl Reason {
             Self::ModeLocalOnly => "mode_local_only",
             Self::ModeOffloadOnly => "mode_offload_only",
             Self::DataRestricted => "data_restricted",
+            Self::PolicyUnknown => "policy_unknown",
             Self::BundleExpired => "bundle_expired",
             Self::NoEndpoint => "no_endpoint",
             Self::EndpointsUnreachable => "endpoints_unreachable",

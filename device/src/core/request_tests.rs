@@ -2,8 +2,9 @@ use wire::Outcome;
 use wire::bundle::{DataClass, Fallback, Mode};
 
 use super::endpoint::{EndpointId, LoadSeen};
-use super::model::{Local, Model};
+use super::model::{Bundle, Local, Model};
 use super::outcome::{Ending, Place, Reason};
+use super::probe::Question;
 use super::world::{Node, World};
 
 const GOOD: Node = Node::Good(12_000);
@@ -73,7 +74,7 @@ fn an_endpoint_that_leaves_is_left_before_it_refuses_and_used_where_it_is_the_la
     let leaving = |world: &mut World| {
         offload_only(world);
         let load = LoadSeen { draining: true, ..LoadSeen::default() };
-        world.model.probed(world.now_us, 0, EndpointId(0), Some((2_000, load)));
+        world.model.probed(world.now_us, 0, (EndpointId(0), Question::Load), Some((2_000, load)));
     };
     for random in 0..20 {
         let change = |world: &mut World| {
@@ -189,7 +190,27 @@ fn a_failed_run_here_goes_to_the_edge() {
 
 #[test]
 fn an_expired_bundle_keeps_work_here() {
-    check(&[GOOD], |world| world.model.bundle_expires_us = Some(1_000_000), HERE, Reason::BundleExpired);
+    check(&[GOOD], |world| world.model.bundle = Bundle::Until(1_000_000), HERE, Reason::BundleExpired);
+}
+
+#[test]
+fn nothing_is_sent_before_the_policy_is_known() {
+    let change = |world: &mut World| {
+        world.model.bundle = Bundle::Unknown;
+        world.battery_percent = Some(10.0);
+        world.model.policy.escalate_below_confidence_percent = 99;
+    };
+    let world = check(&[GOOD], change, HERE, Reason::PolicyUnknown);
+    assert_eq!(world.sent(), 0);
+}
+
+#[test]
+fn bare_model_servers_need_no_policy() {
+    let change = |world: &mut World| {
+        world.model.bundle = Bundle::Waived;
+        world.battery_percent = Some(10.0);
+    };
+    check(&[GOOD], change, FIRST, Reason::BatteryLow);
 }
 
 #[test]
@@ -204,6 +225,23 @@ fn a_dead_node_costs_few_requests_and_is_found_again() {
     }
     assert!(sends <= 52, "{sends} sends for 50 requests");
     world.nodes = vec![GOOD, Node::Cut];
+    world.rest(10_000);
+    assert_eq!(world.ask(200).place, FIRST);
+}
+
+#[test]
+fn an_endpoint_whose_model_is_down_is_back_when_the_model_is_ready() {
+    let mut world = World::new(&[Node::Refusing(Outcome::ModelNotReady, 2_000)]);
+    offload_only(&mut world);
+    for _ in 0..2 {
+        assert_eq!(world.ask(200).reason, Reason::Refused(Outcome::ModelNotReady));
+        let load = Some((2_000, LoadSeen::default()));
+        world.model.probed(world.now_us, 0, (EndpointId(0), Question::Load), load);
+    }
+    assert_eq!(world.ask(200).reason, Reason::EndpointsUnreachable);
+    world.rest(30_000);
+    assert_eq!(world.ask(200).reason, Reason::EndpointsUnreachable);
+    world.nodes = vec![GOOD];
     world.rest(10_000);
     assert_eq!(world.ask(200).place, FIRST);
 }

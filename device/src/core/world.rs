@@ -7,8 +7,9 @@ use wire::bundle::OffloadPolicy;
 use super::endpoint::{EndpointId, Exchange, LoadSeen};
 use super::estimate::Estimate;
 use super::event::{Effect, Event, Start};
-use super::model::{Local, Model};
+use super::model::{Bundle, Local, Model};
 use super::outcome::{Ending, Place, Verdict};
+use super::probe::Question;
 use super::profile::Profile;
 use super::request::Request;
 
@@ -48,13 +49,14 @@ impl World {
             speed.add(40_000.0);
         }
         let mut model = Model::new(OffloadPolicy::default(), Profile::default(), Local::Ready(speed));
+        model.bundle = Bundle::Until(u64::MAX);
         for _ in nodes {
             let id = model.add_endpoint().expect("a world has few nodes");
             for _ in 0..8 {
                 model.probed(
                     0,
                     0,
-                    id,
+                    (id, Question::Load),
                     Some((2_000, LoadSeen { service_p95_us: 5_000.0, ..LoadSeen::default() })),
                 );
             }
@@ -121,12 +123,18 @@ impl World {
     pub(super) fn rest(&mut self, milliseconds: u64) {
         for _ in 0..milliseconds {
             self.now_us += 1_000;
-            while let Some(id) = self.model.next_probe(self.now_us) {
-                let answers = matches!(self.nodes[usize::from(id.0)], Node::Good(_) | Node::Refusing(..));
+            while let Some((id, question)) = self.model.next_probe(self.now_us) {
+                let answers = match self.nodes[usize::from(id.0)] {
+                    Node::Good(_) => true,
+                    Node::Refusing(outcome, _) => {
+                        question == Question::Load || outcome != Outcome::ModelNotReady
+                    }
+                    Node::Silent | Node::Cut | Node::BrokenOnce => false,
+                };
                 let found =
                     answers.then_some((2_000, LoadSeen { service_p95_us: 5_000.0, ..LoadSeen::default() }));
                 let random = self.random();
-                self.model.probed(self.now_us, random, id, found);
+                self.model.probed(self.now_us, random, (id, question), found);
             }
         }
     }

@@ -30,6 +30,11 @@ pub(crate) async fn load(connections: &Connections) -> Result<(LoadReport, Durat
     Ok((read(connections, &received)?, received.elapsed))
 }
 
+/// Fails unless the model is ready there; tells the time that the question took.
+pub(crate) async fn model_ready(connections: &Connections, model: &str) -> Result<Duration, ExchangeError> {
+    Ok(get(connections, &path::model_ready(model), None).await?.elapsed)
+}
+
 /// A policy bundle and the tag by which to ask whether it is still the one.
 pub(crate) struct Tagged {
     pub(crate) bundle: PolicyBundle,

@@ -122,6 +122,28 @@ fn watch_ends_in_a_table_for_people() {
 }
 
 #[test]
+fn watch_counts_frames_without_an_answer_as_lost() {
+    let output = device(&[
+        "watch",
+        "--json",
+        "--edge",
+        &dead_url(),
+        "--model",
+        "person-detect",
+        "--period-ms",
+        "1",
+        "--frames",
+        "2",
+        "--input",
+        example("frames").to_str().unwrap(),
+    ]);
+    let lines = json_lines(&output);
+    let summary = &lines.last().unwrap()["summary"];
+    assert_eq!((&summary["frames"], &summary["late"]), (&2.into(), &0.into()), "{summary}");
+    assert_eq!((&summary["failed"], &summary["lost"]), (&2.into(), &2.into()), "{summary}");
+}
+
+#[test]
 fn a_missing_input_is_a_failed_answer_and_exit_1() {
     let edge = Endpoint::start("oak", Script::Good);
     let output = device(&["infer", "--edge", &edge.url, "--model", "gauge", "--input", "missing.jpg"]);

@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 use crate::support::{Endpoint, Gauge, MODEL, Script, dead_url, folder, offload_only};
 use longshore_device::core::outcome::Ending;
 use longshore_device::{Answer, Builder, Device, Input, Tensor};
-use wire::Outcome;
+use tokio::time::sleep;
 use wire::bundle::{Fallback, Mode};
+use wire::{Node, Outcome, PolicyBundle};
 
 /// Long enough for a busy machine; the promise itself is told by the answer's outcome.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -184,10 +185,116 @@ async fn the_last_answer_is_repeated_where_the_owner_wants_that() {
     });
     let device = knowing(&[&edge]).local_model(Gauge::new()).build().await.unwrap();
     check(&device.infer(window(), DEADLINE).await, Some("oak"), "mode_offload_only");
-    let hopeless = device.infer(window(), Duration::from_micros(900)).await;
-    if hopeless.ending == Ending::Answered {
-        assert_eq!((hopeless.place, hopeless.label.as_deref()), (Some("cache"), Some("shaking")));
+    edge.turn(Script::Dropping);
+    check(&device.infer(window(), DEADLINE).await, None, "edge_failed");
+    let repeated = device.infer(window(), DEADLINE).await;
+    assert_eq!((repeated.place, repeated.reason.word()), (Some("cache"), "endpoints_unreachable"));
+    assert_eq!((repeated.ending, repeated.label.as_deref()), (Ending::Answered, Some("shaking")));
+}
+
+/// What a device with a policy file of this age answers, where the file says that all stays on the device and `offer`
+/// changes what the edge serves, which says that all goes to the edge.
+async fn offered(test: &str, age: Duration, offer: impl FnOnce(&mut PolicyBundle)) -> Answer {
+    let file = folder(test).join("policy.json");
+    let edge = Endpoint::start("oak", Script::Good).with_policy(offload_only);
+    let mut held = edge.bundle.lock().unwrap().clone();
+    (held.revision, held.policy.mode) = ("7-a".into(), Mode::LocalOnly);
+    std::fs::write(&file, serde_json::to_vec(&held).unwrap()).unwrap();
+    File::options().write(true).open(&file).unwrap().set_modified(SystemTime::now() - age).unwrap();
+    offer(&mut edge.bundle.lock().unwrap());
+    ask(knowing(&[&edge]).policy_file(&file).local_model(Gauge::new())).await
+}
+
+#[tokio::test]
+async fn an_older_policy_of_the_same_offload_is_not_taken() {
+    let answer = offered("an_older_policy", Duration::ZERO, |_| {}).await;
+    check(&answer, Some("device"), "mode_local_only");
+}
+
+#[tokio::test]
+async fn the_policy_of_an_offload_that_was_created_again_is_taken() {
+    let again = |bundle: &mut PolicyBundle| bundle.offload_uid = "second".into();
+    check(&offered("created_again", Duration::ZERO, again).await, Some("oak"), "mode_offload_only");
+}
+
+#[tokio::test]
+async fn any_policy_is_taken_instead_of_one_that_expired() {
+    let two_days = Duration::from_secs(2 * 86_400);
+    check(&offered("expired", two_days, |_| {}).await, Some("oak"), "mode_offload_only");
+}
+
+#[tokio::test]
+async fn a_node_is_dialled_where_the_edge_lists_it_and_not_where_the_file_does() {
+    let file = folder("a_node_is_dialled").join("policy.json");
+    let oak = Endpoint::start("oak", Script::Refusing(Outcome::QueueFull));
+    let elm = Endpoint::start("elm", Script::Good);
+    let mut bundle = oak.bundle.lock().unwrap().clone();
+    bundle.endpoints = vec![Node { url: dead_url(), ..elm.node() }];
+    std::fs::write(&file, serde_json::to_vec(&bundle).unwrap()).unwrap();
+    oak.bundle.lock().unwrap().endpoints = vec![elm.node()];
+    check(&ask(knowing(&[&oak]).policy_file(&file)).await, Some("elm"), "no_local_model");
+}
+
+#[tokio::test]
+async fn an_endpoint_whose_model_is_down_is_left_alone_until_it_is_ready() {
+    let edge = Endpoint::start("oak", Script::Refusing(Outcome::ModelNotReady)).with_policy(offload_only);
+    let device = knowing(&[&edge]).local_model(Gauge::new()).build().await.unwrap();
+    for _ in 0..2 {
+        check(&device.infer(window(), DEADLINE).await, Some("device"), "model_not_ready");
     }
+    // Time for a probe or two.
+    sleep(Duration::from_millis(1_200)).await;
+    check(&device.infer(window(), DEADLINE).await, Some("device"), "endpoints_unreachable");
+    assert_eq!(edge.inferences.load(Ordering::SeqCst), 2);
+    edge.turn(Script::Good);
+    until_answered_by("oak", &device).await;
+}
+
+#[tokio::test]
+async fn nothing_leaves_the_device_before_an_endpoint_told_its_policy() {
+    let edge = Endpoint::start("oak", Script::Secretive).with_policy(offload_only);
+    let device = knowing(&[&edge]).local_model(Gauge::new()).build().await.unwrap();
+    check(&device.infer(window(), DEADLINE).await, Some("device"), "policy_unknown");
+    assert_eq!(edge.inferences.load(Ordering::SeqCst), 0);
+    edge.turn(Script::Good);
+    until_answered_by("oak", &device).await;
+}
+
+#[tokio::test]
+async fn a_device_without_a_model_waits_for_the_policy_as_long_as_it_may() {
+    let edge = Endpoint::start("oak", Script::Secretive);
+    let device = knowing(&[&edge]).build().await.unwrap();
+    check(&device.infer(window(), Duration::from_millis(200)).await, None, "policy_unknown");
+    assert_eq!(edge.inferences.load(Ordering::SeqCst), 0);
+    edge.turn(Script::Good);
+    check(&device.infer(window(), DEADLINE).await, Some("oak"), "no_local_model");
+}
+
+#[tokio::test]
+async fn a_bare_model_server_is_used_when_the_user_says_that_it_is_one() {
+    let edge = Endpoint::start("oak", Script::Bare);
+    let answer = ask(knowing(&[&edge])).await;
+    check(&answer, None, "policy_unknown");
+    assert!(answer.detail.is_some_and(|detail| detail.contains("bare") && detail.contains("404")));
+
+    let device = knowing(&[&edge]).bare().build().await.unwrap();
+    let address = edge.url.trim_start_matches("http://");
+    check(&device.infer(window(), DEADLINE).await, Some(address), "no_local_model");
+    edge.turn(Script::Dropping);
+    check(&device.infer(window(), DEADLINE).await, None, "edge_failed");
+    edge.turn(Script::Bare);
+    until_answered_by(address, &device).await;
+}
+
+/// Asks again and again until this endpoint answers.
+async fn until_answered_by(endpoint: &str, device: &Device) {
+    for _ in 0..200 {
+        if device.infer(window(), DEADLINE).await.endpoint.as_deref() == Some(endpoint) {
+            return;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{endpoint} never answered");
 }
 
 #[tokio::test]

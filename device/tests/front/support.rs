@@ -16,7 +16,7 @@ use wire::{Digest, LoadReport, Node, Outcome, PolicyBundle, Problem};
 
 pub const MODEL: &str = "gauge";
 
-/// How an endpoint treats inferences. Its own questions (identity, policy, load, metadata) it always answers.
+/// How an endpoint treats inferences. Its own questions (identity, policy, load, metadata) it answers but for two.
 #[derive(Clone, Copy)]
 pub enum Script {
     Good,
@@ -26,11 +26,16 @@ pub enum Script {
     Dropping,
     /// As a captive portal answers.
     Foreign,
+    /// Serves, and is silent when asked for its policy.
+    Secretive,
+    /// A model server without a sidecar.
+    Bare,
 }
 
 pub struct Endpoint {
     pub name: &'static str,
     pub url: String,
+    script: Arc<Mutex<Script>>,
     pub bundle: Arc<Mutex<PolicyBundle>>,
     pub connections: Arc<AtomicUsize>,
     pub inferences: Arc<AtomicUsize>,
@@ -42,20 +47,26 @@ impl Endpoint {
         let endpoint = Self {
             name,
             url: format!("http://{}", listener.local_addr().unwrap()),
+            script: Arc::new(Mutex::new(script)),
             bundle: Arc::new(Mutex::new(bundle())),
             connections: Arc::default(),
             inferences: Arc::default(),
         };
-        let (bundle, connections, inferences) =
-            (endpoint.bundle.clone(), endpoint.connections.clone(), endpoint.inferences.clone());
+        let (script, bundle) = (endpoint.script.clone(), endpoint.bundle.clone());
+        let (connections, inferences) = (endpoint.connections.clone(), endpoint.inferences.clone());
         thread::spawn(move || {
             for stream in listener.incoming() {
                 connections.fetch_add(1, Ordering::SeqCst);
-                let (bundle, inferences) = (bundle.clone(), inferences.clone());
-                thread::spawn(move || serve(stream.unwrap(), name, script, &bundle, &inferences));
+                let (script, bundle, inferences) = (script.clone(), bundle.clone(), inferences.clone());
+                thread::spawn(move || serve(stream.unwrap(), name, &script, &bundle, &inferences));
             }
         });
         endpoint
+    }
+
+    /// From now on it is another one.
+    pub fn turn(&self, script: Script) {
+        *self.script.lock().unwrap() = script;
     }
 
     pub fn node(&self) -> Node {
@@ -75,6 +86,7 @@ pub fn offload_only(policy: &mut OffloadPolicy) {
 fn bundle() -> PolicyBundle {
     PolicyBundle {
         revision: "1-a".into(),
+        offload_uid: "first".into(),
         model: BundleModel {
             name: MODEL.into(),
             version: None,
@@ -97,40 +109,57 @@ fn bundle() -> PolicyBundle {
 fn serve(
     stream: TcpStream,
     name: &str,
-    script: Script,
+    script: &Mutex<Script>,
     bundle: &Mutex<PolicyBundle>,
     inferences: &AtomicUsize,
 ) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut stream = stream;
     while let Some(target) = request(&mut reader) {
+        let script = *script.lock().unwrap();
         let answer = match target.as_str() {
+            "GET /v2/models/gauge" => plain(&metadata_json()),
+            "GET /v2/models/gauge/ready" if is_ready(script) => plain(""),
+            target if target.contains("/v1alpha1/") && matches!(script, Script::Bare) => not_found(),
+            "GET /v1alpha1/policy" if matches!(script, Script::Secretive) => silence(),
             "GET /v1alpha1/endpoint" => identity(name),
             "GET /v1alpha1/load" => load(script),
             "GET /v1alpha1/policy" => plain(&serde_json::to_string(&*bundle.lock().unwrap()).unwrap()),
-            "GET /v2/models/gauge" => plain(&metadata_json()),
             "POST /v2/models/gauge/infer" => {
                 inferences.fetch_add(1, Ordering::SeqCst);
                 match script {
-                    Script::Good => served(name),
+                    Script::Good | Script::Secretive => served(name),
+                    Script::Bare => computed(""),
                     Script::Slow(after) => {
                         thread::sleep(after);
                         served(name)
                     }
-                    Script::Silent => loop {
-                        thread::park();
-                    },
+                    Script::Silent => silence(),
                     Script::Refusing(outcome) => refused(name, outcome),
-                    Script::Foreign => b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec(),
+                    Script::Foreign => not_found(),
                     Script::Dropping => return,
                 }
             }
-            _ => b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec(),
+            _ => not_found(),
         };
         if stream.write_all(&answer).is_err() {
             return;
         }
     }
+}
+
+fn is_ready(script: Script) -> bool {
+    !matches!(script, Script::Dropping | Script::Refusing(Outcome::ModelNotReady))
+}
+
+fn silence() -> ! {
+    loop {
+        thread::park();
+    }
+}
+
+fn not_found() -> Vec<u8> {
+    b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec()
 }
 
 /// Reads one request; its method and path.
@@ -178,14 +207,20 @@ fn metadata_json() -> String {
 }
 
 fn served(name: &str) -> Vec<u8> {
+    let digest = Digest::from_sha256(&[7; 32]);
+    computed(&format!(
+        "longshore-outcome: served\r\nlongshore-endpoint: {name}\r\nlongshore-model-digest: {digest}\r\n\
+         longshore-service-us: 900\r\nlongshore-queue-us: 0\r\n"
+    ))
+}
+
+/// The model's answer, with a sidecar's headers or none.
+fn computed(headers: &str) -> Vec<u8> {
     let output = json!({"name": "probabilities", "datatype": "FP32", "shape": [1, 2],
         "parameters": {"binary_data_size": 8}});
     let head = json!({"model_name": MODEL, "outputs": [output]}).to_string();
-    let digest = Digest::from_sha256(&[7; 32]);
     let mut answer = format!(
-        "HTTP/1.1 200 OK\r\nlongshore-outcome: served\r\nlongshore-endpoint: {name}\r\n\
-         longshore-model-digest: {digest}\r\nlongshore-service-us: 900\r\nlongshore-queue-us: 0\r\n\
-         inference-header-content-length: {}\r\ncontent-length: {}\r\n\r\n{head}",
+        "HTTP/1.1 200 OK\r\n{headers}inference-header-content-length: {}\r\ncontent-length: {}\r\n\r\n{head}",
         head.len(),
         head.len() + 8
     )

@@ -93,14 +93,24 @@ fn pods_are_made_anew_only_for_what_they_serve() {
 
 #[test]
 fn the_policy_has_a_revision_for_each_content() {
-    let revision = |plan: &Resources| {
-        let text = &plan.policy.data.as_ref().unwrap()["policy.json"];
-        serde_json::from_str::<wire::PolicyBundle>(text).unwrap().revision
-    };
-    let one = revision(&planned(|_| {}));
-    let other = revision(&planned(|inputs| inputs.offload.spec.offload_policy.battery_low_percent = 50));
+    let revision = |change: fn(&mut Inputs)| bundle(change).revision;
+    let one = revision(|_| {});
+    let other = revision(|inputs| inputs.offload.spec.offload_policy.battery_low_percent = 50);
     assert!(one.starts_with("3-") && other.starts_with("3-"), "{one} {other}");
     assert_ne!(one, other);
+}
+
+#[test]
+fn the_policy_of_an_offload_that_was_created_again_is_another_one() {
+    let (first, second) =
+        (bundle(|_| {}), bundle(|inputs| inputs.offload.metadata.uid = Some("second".into())));
+    assert_eq!(second.offload_uid, "second");
+    assert_ne!(first.offload_uid, second.offload_uid);
+    assert_ne!(first.revision, second.revision, "its ETag must not be the old one's");
+}
+
+fn bundle(change: fn(&mut Inputs)) -> wire::PolicyBundle {
+    serde_json::from_str(&planned(change).policy.data.unwrap()["policy.json"]).unwrap()
 }
 
 #[test]

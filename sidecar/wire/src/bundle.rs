@@ -11,6 +11,9 @@ use crate::{Digest, Node};
 pub struct PolicyBundle {
     /// `<generation>-<hash of the content>`; also the `ETag`.
     pub revision: String,
+    /// Uid of the offload: one that is deleted and created again counts its generations anew. Empty outside a cluster.
+    #[serde(default)]
+    pub offload_uid: String,
     /// The model.
     pub model: BundleModel,
     /// The owner's wishes.

@@ -79,6 +79,7 @@ fn a_policy_bundle_needs_no_endpoints_and_keeps_what_it_has() {
         "deadlines":{"defaultMilliseconds":200,"maxMilliseconds":2000},"maxPayloadBytes":1024}"#;
     let bundle: PolicyBundle = serde_json::from_str(text).unwrap();
     assert!(bundle.endpoints.is_empty() && bundle.service_times.is_none());
+    assert_eq!(bundle.offload_uid, "", "outside a cluster there is none");
     assert_eq!((bundle.policy.battery_low_percent, bundle.policy.min_dwell_seconds), (35, 5));
     let again = serde_json::from_str(&serde_json::to_string(&bundle).unwrap()).unwrap();
     assert_eq!(bundle, again);

@@ -9,6 +9,7 @@ use crate::{names, valid::ValidModel};
 pub fn bundle(offload: &InferenceOffload, admission: &Admission, model: &ValidModel) -> PolicyBundle {
     let mut bundle = PolicyBundle {
         revision: String::new(),
+        offload_uid: offload.metadata.uid.clone().unwrap_or_default(),
         model: bundle::BundleModel {
             name: model.name.clone(),
             version: Some(model.version.clone()),

@@ -1,0 +1,129 @@
+use wire::Node;
+use wire::bundle::OffloadPolicy;
+
+use crate::core::endpoint::LoadSeen;
+use crate::core::model::{Local, Model};
+use crate::core::outcome::Reason;
+use crate::core::probe::Question;
+use crate::core::profile::Profile;
+use crate::directory::Directory;
+
+const SECOND_US: u64 = 1_000_000;
+
+/// A directory, and the table of endpoints that it keeps in step.
+struct Books {
+    directory: Directory,
+    model: Model,
+}
+
+impl Books {
+    fn new() -> Self {
+        let model =
+            Model::new(OffloadPolicy::default(), Profile::default(), Local::Absent(Reason::NoLocalModel));
+        Self { directory: Directory::default(), model }
+    }
+
+    /// Takes a table in, of names and the last numbers of addresses.
+    fn merge(&mut self, second: u64, rows: &[(&str, u8)]) {
+        let node =
+            |(name, host): &(&str, u8)| Node { name: (*name).into(), url: url(*host), zone: "".into() };
+        let nodes: Vec<Node> = rows.iter().map(node).collect();
+        self.directory.merge(second * SECOND_US, &nodes, &mut self.model);
+    }
+
+    /// Every endpoint tells its load.
+    fn hear(&mut self) {
+        for entry in self.directory.entries() {
+            self.model.probed(0, 0, (entry.id, Question::Load), Some((2_000, LoadSeen::default())));
+        }
+    }
+
+    /// Every endpoint fails until its breaker opens.
+    fn fail(&mut self) {
+        for entry in self.directory.entries() {
+            self.model.probed(0, 0, (entry.id, Question::Load), None);
+            self.model.probed(0, 0, (entry.id, Question::Load), None);
+        }
+    }
+
+    #[track_caller]
+    fn check(&self, rows: &[(&str, u8)]) {
+        let entries = self.directory.entries().iter();
+        let found: Vec<_> =
+            entries.map(|entry| (entry.name.as_deref(), entry.connections.url().to_string())).collect();
+        let wanted: Vec<_> = rows.iter().map(|(name, host)| (Some(*name), url(*host))).collect();
+        assert_eq!(found, wanted);
+        assert_eq!(self.model.endpoints().count(), rows.len());
+    }
+}
+
+fn url(host: u8) -> String {
+    format!("http://192.0.2.{host}:30080")
+}
+
+#[test]
+fn tables_of_different_age_remove_nobody() {
+    let mut books = Books::new();
+    for second in [0, 60, 120, 180, 240] {
+        books.merge(second, &[("oak", 1), ("elm", 2)]);
+        books.merge(second + 30, &[("oak", 1)]);
+        books.check(&[("oak", 1), ("elm", 2)]);
+    }
+}
+
+#[test]
+fn a_node_that_every_table_misses_for_two_minutes_leaves() {
+    let mut books = Books::new();
+    books.merge(0, &[("oak", 1), ("elm", 2)]);
+    books.merge(1_000, &[("oak", 1)]);
+    books.merge(1_119, &[("oak", 1)]);
+    books.check(&[("oak", 1), ("elm", 2)]);
+    books.merge(1_120, &[("oak", 1)]);
+    books.check(&[("oak", 1)]);
+}
+
+#[test]
+fn an_empty_table_removes_nobody() {
+    let mut books = Books::new();
+    books.merge(0, &[("oak", 1)]);
+    books.merge(30, &[]);
+    books.merge(300, &[]);
+    books.check(&[("oak", 1)]);
+}
+
+#[test]
+fn a_node_that_moved_is_dialled_anew_when_its_old_address_fails() {
+    let mut books = Books::new();
+    books.merge(0, &[("oak", 1)]);
+    books.hear();
+    books.merge(30, &[("oak", 9)]);
+    books.check(&[("oak", 1)]);
+    books.fail();
+    books.merge(60, &[("oak", 9)]);
+    books.check(&[("oak", 9)]);
+    assert!(books.model.endpoints().all(|(_, endpoint)| endpoint.breaker.is_closed()));
+}
+
+#[test]
+fn a_node_that_moved_and_answers_twice_moves_in_the_end_and_stays() {
+    let mut books = Books::new();
+    books.merge(0, &[("oak", 1)]);
+    books.hear();
+    books.merge(30, &[("oak", 9)]);
+    books.merge(150, &[("oak", 9)]);
+    books.check(&[("oak", 9)]);
+    books.hear();
+    books.merge(160, &[("oak", 1)]);
+    books.check(&[("oak", 9)]);
+}
+
+#[test]
+fn an_address_that_the_user_gave_stays() {
+    let mut books = Books::new();
+    books.directory.add_given(url(1).parse().expect("an address"), &mut books.model);
+    books.merge(0, &[("oak", 1)]);
+    books.fail();
+    books.merge(30, &[("oak", 9)]);
+    books.merge(300, &[("elm", 2)]);
+    books.check(&[("oak", 1), ("elm", 2)]);
+}
