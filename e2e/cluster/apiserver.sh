@@ -75,7 +75,8 @@ start_all() {
     --initial-cluster default=http://127.0.0.1:0
   start kube-apiserver --etcd-servers unix://etcd.sock:0 --cert-dir "$DIR/certs" \
     --bind-address 127.0.0.1 --advertise-address 127.0.0.1 --secure-port "$port" \
-    --service-cluster-ip-range 10.0.0.0/24 --token-auth-file "$DIR/tokens.csv" --authorization-mode RBAC --enable-priority-and-fairness=false \
+    --service-cluster-ip-range 10.0.0.0/24 --token-auth-file "$DIR/tokens.csv" --authorization-mode RBAC \
+    --enable-priority-and-fairness=false \
     --service-account-issuer https://127.0.0.1 --service-account-key-file "$DIR/sa.pub" \
     --service-account-signing-key-file "$DIR/sa.key" --disable-admission-plugins ServiceAccount \
     --feature-gates "${FEATURE_GATES:-ImageVolume=true}" --endpoint-reconciler-type none

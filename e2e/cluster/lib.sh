@@ -20,7 +20,8 @@ PARTS=$TOOLS/node
 NETWORK=longshore
 export KIND_EXPERIMENTAL_DOCKER_NETWORK=$NETWORK
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CACHE/target}
-export PATH=$BIN:$PATH
+# The link leads to what was built last, so that a cluster of an earlier version can still be removed.
+export PATH=$BIN:$CACHE/bin:$PATH
 mkdir -p "$LOGS"
 
 kubeconfig_of() { printf '%s/clusters/%s/kubeconfig' "$CACHE" "$1"; }
