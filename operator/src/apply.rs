@@ -11,7 +11,7 @@ use kube::{
     Api, ResourceExt as _,
     api::{DeleteParams, Patch, PatchParams, Preconditions},
 };
-use plan::{Deletion, Refusal, Resources, Valid, drift, names};
+use plan::{Deletion, Reason, Refusal, Resources, Valid, drift, names};
 
 use crate::{
     context::Context,
@@ -43,31 +43,26 @@ pub async fn apply(ctx: &Context, valid: &Valid, planned: Resources) -> Result<A
         service_account,
         sidecar_config,
         policy,
+        network_policy,
         service,
+        service_elsewhere,
         peers,
         budget,
-        network_policy,
         model,
         deletions,
     } = planned;
 
-    let mut writer = Writer { ctx, namespace: &valid.namespace, uid: &valid.uid, refusals: Vec::new() };
+    let mut writer = Writer { ctx, offload: valid, refusals: Vec::new() };
     writer.one(service_account).await?;
-    // Pods mount both at start: they must exist before the Deployment does.
     writer.one(sidecar_config).await?;
     writer.one(policy).await?;
-    let service = writer.one(service).await?;
+    writer.one(network_policy).await?;
+    // Pods run as the first, mount the next two and hide behind the last: never without them, nor with somebody else's.
+    let founded = writer.refusals.is_empty();
+    let service = writer.service(service, service_elsewhere).await?;
     writer.one(peers).await?;
     writer.one(budget).await?;
-    // Pods must not run a moment without it.
-    writer.one(network_policy).await?;
-    let mounted = refusal::image_volumes(&model);
-    let deployment = writer.one(model).await?;
-    if let Some(written) = &deployment
-        && refusal::image_volumes(written) < mounted
-    {
-        writer.refusals.push(refusal::no_image_volumes());
-    }
+    let deployment = if founded { writer.deployment(model).await? } else { None };
     // A refused Deployment goes on using the configuration that it has.
     if deployment.is_some() {
         for deletion in deletions {
@@ -79,23 +74,49 @@ pub async fn apply(ctx: &Context, valid: &Valid, planned: Resources) -> Result<A
 
 struct Writer<'a> {
     ctx: &'a Context,
-    namespace: &'a str,
-    uid: &'a str,
+    offload: &'a Valid,
     refusals: Vec<Refusal>,
 }
 
 impl Writer<'_> {
+    /// On its port; where that is somebody else's and the plan has another Service for this case, as that one.
+    async fn service(
+        &mut self,
+        planned: Service,
+        elsewhere: Option<Service>,
+    ) -> Result<Option<Service>, Error> {
+        let before = self.refusals.len();
+        let applied = self.one(planned).await?;
+        let is_taken = self.refusals[before..].iter().any(|refusal| refusal.reason == Reason::PortConflict);
+        match elsewhere {
+            Some(elsewhere) if is_taken => {
+                self.refusals.truncate(before);
+                self.one(elsewhere).await
+            }
+            _ => Ok(applied),
+        }
+    }
+
+    async fn deployment(&mut self, planned: Deployment) -> Result<Option<Deployment>, Error> {
+        let mounted = refusal::image_volumes(&planned);
+        let applied = self.one(planned).await?;
+        if applied.as_ref().is_some_and(|applied| refusal::image_volumes(applied) < mounted) {
+            self.refusals.push(refusal::no_image_volumes());
+        }
+        Ok(applied)
+    }
+
     /// The child as the API server has it after this; `None` when it was refused.
     async fn one<K: Child>(&mut self, planned: K) -> Result<Option<K>, Error> {
         let name = planned.name_any();
-        let api = Api::<K>::namespaced(self.ctx.client.clone(), self.namespace);
+        let api = Api::<K>::namespaced(self.ctx.client.clone(), &self.offload.namespace);
         if let Some(live) = self.live(&api, &name).await? {
-            match refusal::owner(&live, self.uid) {
+            match refusal::owner(&live, self.offload) {
                 Owner::This if stands(&live, &planned) => return Ok(Some(live)),
                 Owner::This => {}
                 Owner::EarlierOffload => return Err(Error::Leaving { kind: K::KIND, name }),
-                Owner::SomeoneElse => {
-                    self.refusals.push(refusal::not_ours(K::KIND, &name));
+                Owner::SomeoneElse(owner) => {
+                    self.refusals.push(refusal::not_ours(K::KIND, &name, &owner));
                     return Ok(None);
                 }
             }
@@ -119,7 +140,7 @@ impl Writer<'_> {
 
     /// From the cache; what is not there is asked for, since the cache holds only what carries our label.
     async fn live<K: Child>(&self, api: &Api<K>, name: &str) -> Result<Option<K>, Error> {
-        let key = stores::key::<K>(self.namespace, name);
+        let key = stores::key::<K>(&self.offload.namespace, name);
         if let Some(cached) = K::store(&self.ctx.stores.children).get(&key) {
             return Ok(Some(cached.as_ref().clone()));
         }
@@ -130,7 +151,7 @@ impl Writer<'_> {
     async fn delete(&self, deletion: Deletion) -> Result<(), Error> {
         let Deletion { name, uid, resource_version } = deletion;
         let seen = Preconditions { uid: Some(uid), resource_version: Some(resource_version) };
-        let api = Api::<ConfigMap>::namespaced(self.ctx.client.clone(), self.namespace);
+        let api = Api::<ConfigMap>::namespaced(self.ctx.client.clone(), &self.offload.namespace);
         match api.delete(&name, &DeleteParams::default().preconditions(seen)).await {
             Ok(_) => self.ctx.metrics.wrote(Kind::ConfigMap, Verb::Delete),
             // Gone, or no longer what the plan saw: the next plan knows more.

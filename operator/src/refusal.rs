@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::Resource;
-use plan::{Reason, Refusal};
+use plan::{Reason, Refusal, Valid};
 
 use crate::metrics::Kind;
 
@@ -10,33 +10,36 @@ use crate::metrics::Kind;
 const TEXT_CHARS_MAX: usize = 512;
 
 /// Whose a child is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
     /// Of the offload that is being looked at.
     This,
     /// Of an offload of the same name that is gone; the garbage collector takes it.
     EarlierOffload,
-    /// Anyone else's, or nobody's.
-    SomeoneElse,
+    /// Anyone else's, with their kind and name; or nobody's.
+    SomeoneElse(String),
 }
 
-/// Whose a child is, seen from the offload with this uid.
-pub fn owner<K: Resource>(child: &K, uid: &str) -> Owner {
+/// Whose a child is, seen from an offload.
+pub fn owner<K: Resource>(child: &K, offload: &Valid) -> Owner {
     let controller =
         child.meta().owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
     match controller {
-        Some(owner) if owner.uid == uid => Owner::This,
-        Some(owner) if owner.kind == "InferenceOffload" => Owner::EarlierOffload,
-        _ => Owner::SomeoneElse,
+        Some(owner) if owner.uid == offload.uid => Owner::This,
+        Some(owner) if owner.kind == "InferenceOffload" && owner.name == offload.name => {
+            Owner::EarlierOffload
+        }
+        Some(owner) => Owner::SomeoneElse(format!("{} {}", owner.kind, owner.name)),
+        None => Owner::SomeoneElse("no offload".into()),
     }
 }
 
 /// A child that cannot be made because its name is taken.
-pub fn not_ours(kind: Kind, name: &str) -> Refusal {
+pub fn not_ours(kind: Kind, name: &str, owner: &str) -> Refusal {
     Refusal {
         reason: Reason::InvalidSpec,
         message: format!(
-            "metadata.name: {kind:?} {name} exists and does not belong to this offload; \
+            "metadata.name: {kind:?} {name} exists and belongs to {owner}; \
              delete or rename it, or give the offload another name"
         ),
     }

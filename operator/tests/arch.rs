@@ -71,7 +71,7 @@ fn what_is_planned_is_what_is_watched() {
         between("operator/plan/src/resources/mod.rs", "pub struct Resources {", "\n}")
             .lines()
             .filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(": "))
-            .map(|(_, kind)| kind.trim_end_matches(',').to_owned())
+            .map(|(_, kind)| kind.trim_start_matches("Option<").trim_end_matches([',', '>']).to_owned())
             .filter(|kind| !kind.starts_with("Vec<"))
             .collect();
     let watched: BTreeSet<String> = between("operator/src/stores.rs", "\nchildren! {", "\n}")

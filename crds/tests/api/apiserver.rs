@@ -52,7 +52,8 @@ fn takes_the_chart(server: &ApiServer) {
     server.kubectl_works(&["create", "namespace", "longshore-system"], "");
     let warn = "pod-security.kubernetes.io/warn=restricted";
     server.kubectl_works(&["label", "namespace", "longshore-system", warn], "");
-    let rendered = chart::render(&["--set", "metrics.service.enabled=true"]).unwrap();
+    let values = "metrics.service.enabled=true,defaultClass.allowedHosts={models.site.example}";
+    let rendered = chart::render(&["--set", values]).unwrap();
     let apply = ["apply", "--server-side", "--force-conflicts", "--validate=strict", "-f", "-"];
     let (_, errors) = server.kubectl(&apply, &rendered);
     assert_eq!(errors, "", "no refusal and no warning of pod security");

@@ -1,11 +1,11 @@
 //! The chart, as Helm renders it: what it may hold, what it refuses, and that its default class is a valid class.
 
-use std::process::Command;
+use std::{fs, process::Command};
 
 use serde_json::Value;
 
 use crate::{
-    objects::{documents, root},
+    objects::{documents, read, root},
     tools::{program, words},
 };
 
@@ -78,6 +78,9 @@ fn the_operator_may_do_only_what_it_does() {
                 );
                 assert!(!["escalate", "bind", "impersonate", "deletecollection"].contains(&word), "{rule}");
             }
+            if list_of(&rule["verbs"]).contains(&"delete") {
+                assert_eq!(list_of(&rule["resources"]), ["configmaps"], "nothing else is ever deleted");
+            }
         }
     }
 }
@@ -140,7 +143,7 @@ fn an_old_cluster_is_refused() {
 #[test]
 fn the_default_class_is_a_class() {
     for (values, sources) in [
-        ("image.registry=registry.example/longshore", r#"["Image"]"#),
+        ("defaultClass.allowedImagePrefixes={registry.example/models/}", r#"["Image"]"#),
         ("defaultClass.allowedHosts={models.site.example}", r#"["Https"]"#),
         (
             "defaultClass.allowedHosts={a.example},defaultClass.allowedImagePrefixes={b.example/}",
@@ -153,8 +156,38 @@ fn the_default_class_is_a_class() {
         assert_eq!(class["metadata"]["annotations"][crds::DEFAULT_CLASS_ANNOTATION], "true");
         assert_eq!(class["spec"]["models"]["allowedSources"].to_string(), sources);
     }
-    let without = render(&["--set", "defaultClass.enabled=false"]).unwrap();
-    assert!(!without.contains("--default-classes") && !without.contains("kind: ConfigMap"), "{without}");
+    let no_source = "image.registry=registry.example/longshore";
+    for values in [no_source, "defaultClass.enabled=false,defaultClass.allowedHosts={models.site.example}"] {
+        let without = render(&["--set", values]).unwrap();
+        assert!(!without.contains("--default-classes") && !without.contains("kind: ConfigMap"), "{without}");
+    }
+}
+
+#[test]
+fn the_values_of_the_k3s_example_make_the_class() {
+    let example = documents(&read("charts/examples/k3s-helmchart.yaml")).remove(0);
+    let values = documents(example["spec"]["valuesContent"].as_str().unwrap()).remove(0);
+    let values = values.as_object().unwrap().iter().map(|(key, value)| format!("--set-json={key}={value}"));
+    let values: Vec<String> = values.collect();
+    let rendered = render(&values.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+    let class = documents(&default_class(&rendered)).remove(0);
+    assert_eq!(crate::client::judge_class(&class), Vec::<String>::new());
+    assert_eq!(class["spec"]["models"]["allowedImagePrefixes"][0], "registry.example/models/");
+}
+
+#[test]
+fn examples_name_images_of_this_machine_or_placeholders_with_a_digest() {
+    let mut images = 0;
+    for file in fs::read_dir(root().join("charts/examples")).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        let fields = text.lines().filter_map(|line| line.trim_start().split_once(": "));
+        for (_, image) in fields.filter(|(field, _)| ["image", "reference"].contains(field)) {
+            let is_placeholder = image.starts_with("registry.example/") && image.contains("@sha256:");
+            assert!(is_placeholder || image.starts_with("localhost/longshore/"), "{image}");
+            images += 1;
+        }
+    }
+    assert_eq!(images, 3, "the examples are read right");
 }
 
 fn helm(command: &[&str], arguments: &[&str]) -> Result<String, String> {

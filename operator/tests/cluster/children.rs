@@ -123,7 +123,6 @@ async fn with_nothing_to_change_nothing_is_written() {
     site.create_class(&site.class).await;
     site.create("person", json!({})).await;
     complete(&site, 1).await;
-    let looks = async || site.operator.counter("longshore_operator_reconciles_total", "ok").await;
     let writes = async || site.operator.counter("longshore_operator_api_writes_total", "").await;
     let versions = async || {
         let offload = site.child::<InferenceOffload>("person").await.resource_version().unwrap();
@@ -131,14 +130,13 @@ async fn with_nothing_to_change_nothing_is_written() {
     };
     // What changes around the first looks, such as the Deployment's own status, has to settle.
     let settled = eventually("three looks in a row write nothing", async || {
-        let (before, count) = (versions().await, looks().await);
-        eventually("three looks", async || (looks().await >= count + 3.0).then_some(())).await;
+        let before = versions().await;
+        site.looks(3.0).await;
         (versions().await == before).then_some(before)
     })
     .await;
 
-    let count = looks().await;
-    eventually("ten more looks", async || (looks().await >= count + 10.0).then_some(())).await;
+    site.looks(10.0).await;
     assert_eq!(versions().await, settled);
 }
 
@@ -193,6 +191,38 @@ async fn a_child_of_someone_else_is_not_taken_over() {
 
     site.api::<Service>().delete("person", &DeleteParams::default()).await.unwrap();
     complete(&site, 1).await;
+}
+
+#[tokio::test]
+async fn no_pod_runs_as_an_account_of_someone_else() {
+    let site = Site::new().await;
+    let foreign: ServiceAccount =
+        serde_json::from_value(json!({"metadata": {"name": "person-model"}})).unwrap();
+    site.api().create(&PostParams::default(), &foreign).await.unwrap();
+    site.create("person", json!({})).await;
+    let message = site.condition("person", "Accepted", "False", Some("InvalidSpec")).await;
+    assert!(message.contains("ServiceAccount person-model exists and belongs to no offload"), "{message}");
+    assert!(site.get::<Deployment>("person-model").await.is_none());
+
+    site.api::<ServiceAccount>().delete("person-model", &DeleteParams::default()).await.unwrap();
+    complete(&site, 1).await;
+}
+
+#[tokio::test]
+async fn two_offloads_whose_children_want_one_name_say_so() {
+    let site = Site::new().await;
+    for (first, second, service) in
+        [("person", "person-peers", "person-peers"), ("face-peers", "face", "face-peers")]
+    {
+        site.create(first, json!({})).await;
+        site.condition(first, "Accepted", "True", None).await;
+        site.create(second, json!({})).await;
+        let message = site.condition(second, "Accepted", "False", Some("InvalidSpec")).await;
+        let in_the_way = format!("Service {service} exists and belongs to InferenceOffload {first};");
+        assert!(message.contains(&in_the_way), "{message}");
+        site.api::<InferenceOffload>().delete(first, &DeleteParams::background()).await.unwrap();
+        site.condition(second, "Accepted", "True", None).await;
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What users can get wrong: each is a condition that names the field, and heals by itself.
 
 use crds::{InferenceOffload, OffloadClass};
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Service, events::v1::Event};
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Service, events::v1::Event, node::v1::RuntimeClass};
 use kube::{
     Api, ResourceExt,
     api::{DeleteParams, Patch, PatchParams},
@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::{
     fixtures::{self, Site, foreign_service, node_port},
+    operator::Operator,
     server::{self, Server, eventually},
 };
 
@@ -77,7 +78,7 @@ async fn a_class_that_is_opened_to_the_namespace_heals_the_offload() {
 #[tokio::test]
 async fn a_taken_port_is_named_and_used_once_it_is_free() {
     let site = Site::new().await;
-    let port = foreign_service(&site, "other").await;
+    let port = foreign_service(&site.api(), "other", None).await;
     site.create("person", json!({"endpoint": {"nodePort": port}})).await;
     let said = async || {
         let status = site.get::<InferenceOffload>("person").await?.status?;
@@ -94,6 +95,49 @@ async fn a_taken_port_is_named_and_used_once_it_is_free() {
 }
 
 #[tokio::test]
+async fn a_recorded_port_that_another_service_took_is_replaced() {
+    let mut site = Site::new().await;
+    let (services, offloads) = (site.api::<Service>(), site.api::<InferenceOffload>());
+    let is_recorded = async |port: i32| {
+        eventually(format!("{port} is recorded"), async || {
+            offloads.get("person").await.ok()?.status?.node_port.filter(|recorded| *recorded == port)
+        })
+        .await
+    };
+    site.create("person", json!({})).await;
+    let port = node_port(&site.child::<Service>("person").await);
+    is_recorded(port).await;
+
+    site.operator.kill().await;
+    services.delete("person", &DeleteParams::default()).await.unwrap();
+    foreign_service(&services, "other", Some(port)).await;
+    site.operator = Operator::start(&site.kubeconfig, &site.namespace, &[]).await;
+    let other = node_port(&site.child::<Service>("person").await);
+    assert_ne!(other, port);
+    is_recorded(other).await;
+    site.condition("person", "Accepted", "True", None).await;
+    assert_eq!(node_port(&site.child::<Service>("person").await), other);
+}
+
+#[tokio::test]
+async fn a_class_asks_for_a_runtime_class_that_comes_later() {
+    let site = Site::without_class(server::shared().await, &[]).await;
+    let runtime_class = format!("runtime-of-{}", site.namespace);
+    let mut class = fixtures::class(&site.class);
+    class["spec"]["runtimeClassName"] = json!(runtime_class);
+    let class: OffloadClass = serde_json::from_value(class).unwrap();
+    Api::all(site.client.clone()).create(&Default::default(), &class).await.unwrap();
+    site.create("person", json!({})).await;
+    let message = site.condition("person", "Accepted", "False", Some("RuntimeClassNotFound")).await;
+    assert!(message.contains(&runtime_class), "{message}");
+
+    let runtime_class: RuntimeClass =
+        serde_json::from_value(json!({"metadata": {"name": runtime_class}, "handler": "runc"})).unwrap();
+    Api::all(site.client.clone()).create(&Default::default(), &runtime_class).await.unwrap();
+    site.condition("person", "Accepted", "True", None).await;
+}
+
+#[tokio::test]
 async fn an_event_tells_of_a_transition_once() {
     let site = Site::without_class(server::shared().await, &["--resync-seconds", "1"]).await;
     site.create("person", json!({})).await;
@@ -104,9 +148,7 @@ async fn an_event_tells_of_a_transition_once() {
         all.into_iter().filter(about).collect::<Vec<_>>()
     };
     eventually("an event", async || (!events().await.is_empty()).then_some(())).await;
-    let looks = async || site.operator.counter("longshore_operator_reconciles_total", "ok").await;
-    let count = looks().await;
-    eventually("five more looks", async || (looks().await >= count + 5.0).then_some(())).await;
+    site.looks(5.0).await;
     let events = events().await;
     assert!(events.iter().all(|event| event.series.is_none()), "{events:?}");
 }

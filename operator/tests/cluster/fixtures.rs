@@ -130,6 +130,14 @@ impl Site {
         })
     }
 
+    /// Waits until the operator has looked so many more times.
+    pub async fn looks(&self, more: f64) {
+        let looks = async || self.operator.counter("longshore_operator_reconciles_total", "ok").await;
+        let before = looks().await;
+        eventually(format!("{more} more looks"), async || (looks().await >= before + more).then_some(()))
+            .await;
+    }
+
     /// Every child of every offload: kind/name, uid and resourceVersion, in order.
     pub async fn children(&self) -> Vec<(String, String, String)> {
         let mut all = Vec::new();
@@ -184,14 +192,14 @@ pub fn class(name: &str) -> Value {
     })
 }
 
-/// A Service of someone else that holds a node port.
-pub async fn foreign_service(site: &Site, name: &str) -> i32 {
+/// A Service of someone else that holds a node port: this one, or any.
+pub async fn foreign_service(services: &Api<Service>, name: &str, port: Option<i32>) -> i32 {
     let service = Service::deserialize(json!({
         "metadata": {"name": name},
-        "spec": {"type": "NodePort", "ports": [{"port": 80}], "selector": {"app": "other"}},
+        "spec": {"type": "NodePort", "ports": [{"port": 80, "nodePort": port}], "selector": {"app": "other"}},
     }))
     .unwrap();
-    let made = site.api().create(&PostParams::default(), &service).await.unwrap();
+    let made = services.create(&PostParams::default(), &service).await.unwrap();
     node_port(&made)
 }
 

@@ -4,7 +4,7 @@
 use std::{net::Ipv4Addr, time::Duration};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Container, Node, Pod, PodSpec};
 use kube::{
     Api, Client, ResourceExt,
     api::{DeleteParams, Patch, PatchParams, PostParams},
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::TcpListener,
+    sync::watch,
     task::{AbortHandle, JoinSet},
 };
 
@@ -22,11 +23,20 @@ const TURN: Duration = Duration::from_millis(100);
 pub struct Kubelet {
     /// Its name.
     pub node: String,
+    report: watch::Sender<Report>,
     _tasks: JoinSet<()>,
 }
 
+/// What it says of its node and of every pod there.
+#[derive(Clone)]
+struct Report {
+    node_ready: &'static str,
+    /// Status of each pod; that it serves where nothing else is said.
+    pods: Option<Value>,
+}
+
 impl Kubelet {
-    /// A node that takes every pod of a namespace and reports it ready.
+    /// A node that takes every pod of a namespace and reports it ready, until it is told to say something else.
     pub async fn start(client: &Client, namespace: &str) -> Self {
         let node = format!("node-of-{namespace}");
         let object: Node = serde_json::from_value(json!({
@@ -35,54 +45,87 @@ impl Kubelet {
         .unwrap();
         let nodes = Api::<Node>::all(client.clone());
         nodes.create(&PostParams::default(), &object).await.unwrap();
-        beat(&nodes, &node).await;
+        let well = Report { node_ready: "True", pods: None };
+        beat(&nodes, &node, &well).await;
+        let (report, reported) = watch::channel(well);
         let mut tasks = JoinSet::new();
-        tasks.spawn(run(client.clone(), namespace.to_owned(), node.clone()));
-        Self { node, _tasks: tasks }
+        tasks.spawn(run(client.clone(), namespace.to_owned(), node.clone(), reported));
+        Self { node, report, _tasks: tasks }
     }
 
-    /// Answers handshakes as `endpoint`, until the handle is used or the node is gone.
-    pub async fn answer(&mut self, port: i32, endpoint: &str) -> AbortHandle {
+    /// From now on every pod has this status.
+    pub fn say(&self, pods: Value) {
+        self.report.send_replace(Report { node_ready: "True", pods: Some(pods) });
+    }
+
+    /// From now on the node is not ready, and no pod on it.
+    pub fn fail(&self) {
+        self.report.send_replace(Report { node_ready: "False", pods: Some(not_ready(json!({}))) });
+    }
+
+    /// From now on the node and every pod are well.
+    pub fn recover(&self) {
+        self.report.send_replace(Report { node_ready: "True", pods: None });
+    }
+
+    /// Answers handshakes for a model as `endpoint`, until the handle is used or the node is gone.
+    pub async fn answer(&mut self, port: i32, endpoint: &str, model: &str) -> AbortHandle {
         let port = u16::try_from(port).unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.unwrap();
-        let head = format!(
-            "HTTP/1.1 200 OK\r\nlongshore-endpoint: {endpoint}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-        );
+        let rest =
+            format!("longshore-endpoint: {endpoint}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        let path = format!("/v2/models/{model}/ready");
         self._tasks.spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let mut lines = BufReader::new(&mut stream).lines();
+                let request = lines.next_line().await.ok().flatten().unwrap_or_default();
                 while lines.next_line().await.is_ok_and(|line| line.is_some_and(|line| !line.is_empty())) {}
+                let found = request.split(' ').nth(1) == Some(&path);
+                let head = if found { "HTTP/1.1 200 OK\r\n" } else { "HTTP/1.1 404 Not Found\r\n" };
                 // The other side may have left.
-                let _ = stream.write_all(head.as_bytes()).await;
+                let _ = stream.write_all((head.to_owned() + &rest).as_bytes()).await;
             }
         })
     }
 }
 
-async fn run(client: Client, namespace: String, node: String) {
+/// Status of a pod that does not serve, with some fields of its own.
+pub fn not_ready(more: Value) -> Value {
+    let mut status = json!({
+        "phase": "Pending",
+        "conditions": [{"type": "ContainersReady", "status": "False"}, {"type": "Ready", "status": "False"}],
+        "containerStatuses": [],
+        "initContainerStatuses": [],
+    });
+    status.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    status
+}
+
+async fn run(client: Client, namespace: String, node: String, reported: watch::Receiver<Report>) {
     let nodes = Api::<Node>::all(client.clone());
     let pods = Api::<Pod>::namespaced(client, &namespace);
     loop {
-        beat(&nodes, &node).await;
+        let report = reported.borrow().clone();
+        beat(&nodes, &node, &report).await;
         for pod in pods.list(&Default::default()).await.map(|list| list.items).unwrap_or_default() {
-            turn(&pods, &node, &pod).await;
+            turn(&pods, &node, &pod, &report).await;
         }
         tokio::time::sleep(TURN).await;
     }
 }
 
 /// Without it the node controller takes the node for lost.
-async fn beat(nodes: &Api<Node>, node: &str) {
+async fn beat(nodes: &Api<Node>, node: &str, report: &Report) {
     let status = json!({"status": {
         "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
-        "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady",
+        "conditions": [{"type": "Ready", "status": report.node_ready, "reason": "KubeletReport",
             "lastHeartbeatTime": Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()}],
     }});
     let _ = nodes.patch_status(node, &PatchParams::default(), &Patch::Strategic(status)).await;
 }
 
 /// The next step of one pod. What fails is tried again in the next turn.
-async fn turn(pods: &Api<Pod>, node: &str, pod: &Pod) {
+async fn turn(pods: &Api<Pod>, node: &str, pod: &Pod, report: &Report) {
     let name = pod.name_any();
     let spec = pod.spec.as_ref().unwrap();
     if pod.metadata.deletion_timestamp.is_some() {
@@ -94,23 +137,23 @@ async fn turn(pods: &Api<Pod>, node: &str, pod: &Pod) {
         });
         let params = PostParams::default();
         let _ = pods.create_subresource::<_, Value>("binding", &name, &params, &binding).await;
-    } else if pod.status.as_ref().and_then(|status| status.phase.as_deref()) != Some("Running") {
-        let running = |name: &str, image: &Option<String>| {
-            json!({"name": name, "image": image, "imageID": "", "ready": true, "started": true, "restartCount": 0,
-                "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}})
-        };
-        let conditions = ["Initialized", "ContainersReady", "Ready", "PodScheduled"];
-        let conditions: Vec<_> =
-            conditions.iter().map(|kind| json!({"type": kind, "status": "True"})).collect();
-        let containers: Vec<_> = spec.containers.iter().map(|it| running(&it.name, &it.image)).collect();
-        let init: Vec<_> =
-            spec.init_containers.iter().flatten().map(|it| running(&it.name, &it.image)).collect();
-        let status = json!({"status": {
-            "phase": "Running",
-            "conditions": conditions,
-            "containerStatuses": containers,
-            "initContainerStatuses": init,
-        }});
+    } else {
+        // A status that is there already is no write.
+        let status = json!({"status": report.pods.clone().unwrap_or_else(|| ready(spec))});
         let _ = pods.patch_status(&name, &PatchParams::default(), &Patch::Strategic(status)).await;
     }
+}
+
+fn ready(spec: &PodSpec) -> Value {
+    let running = |container: &Container| {
+        json!({"name": container.name, "image": container.image, "imageID": "", "ready": true, "started": true,
+            "restartCount": 0, "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}})
+    };
+    let conditions = ["Initialized", "ContainersReady", "Ready", "PodScheduled"];
+    json!({
+        "phase": "Running",
+        "conditions": conditions.map(|kind| json!({"type": kind, "status": "True"})),
+        "containerStatuses": spec.containers.iter().map(running).collect::<Vec<_>>(),
+        "initContainerStatuses": spec.init_containers.iter().flatten().map(running).collect::<Vec<_>>(),
+    })
 }

@@ -2,12 +2,12 @@
 
 use crds::InferenceOffload;
 use k8s_openapi::api::core::v1::Service;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     fixtures::{Site, node_port},
-    kubelet::Kubelet,
-    server::eventually,
+    kubelet::{self, Kubelet},
+    server::{self, eventually},
 };
 
 #[tokio::test]
@@ -21,7 +21,7 @@ async fn ready_means_that_the_node_that_was_meant_answers() {
     site.condition("person", "EndpointReachable", "False", None).await;
     site.condition("person", "Ready", "False", None).await;
 
-    let wrong = kubelet.answer(port, "another-node").await;
+    let wrong = kubelet.answer(port, "another-node", "person").await;
     eventually("the other node is named", async || {
         let status = site.get::<InferenceOffload>("person").await?.status?;
         let reachable = status.conditions.into_iter().find(|it| it.type_ == "EndpointReachable")?;
@@ -35,7 +35,7 @@ async fn ready_means_that_the_node_that_was_meant_answers() {
         std::net::TcpListener::bind(("127.0.0.1", u16::try_from(port).unwrap())).ok().map(drop)
     })
     .await;
-    kubelet.answer(port, &node).await;
+    kubelet.answer(port, &node, "person").await;
     site.condition("person", "Ready", "True", None).await;
     let status = site.child::<InferenceOffload>("person").await.status.unwrap();
     assert_eq!(status.endpoints.len(), 1);
@@ -47,18 +47,64 @@ async fn ready_means_that_the_node_that_was_meant_answers() {
 
 #[tokio::test]
 async fn a_spec_that_turns_invalid_still_reports_what_serves() {
-    let site = Site::new().await;
+    let site = Site::without_class(server::shared().await, &["--resync-seconds", "1"]).await;
+    site.create_class(&site.class).await;
     let mut kubelet = Kubelet::start(&site.client, &site.namespace).await;
     site.create("person", json!({})).await;
     let port = node_port(&site.child::<Service>("person").await);
     let node = kubelet.node.clone();
-    kubelet.answer(port, &node).await;
+    kubelet.answer(port, &node, "person").await;
     site.condition("person", "Ready", "True", None).await;
 
-    site.change("person", json!({"replicas": 300})).await;
+    site.change("person", json!({"replicas": 300, "model": {"name": "face"}})).await;
     site.condition("person", "Accepted", "False", None).await;
     site.condition("person", "Ready", "False", None).await;
+    // The second look has only the status of the first to tell what serves.
+    site.looks(3.0).await;
     site.condition("person", "EndpointReachable", "True", None).await;
     let status = site.child::<InferenceOffload>("person").await.status.unwrap();
     assert_eq!(status.endpoints.len(), 1);
+    assert_eq!(status.model.unwrap().name, "person");
+}
+
+#[tokio::test]
+async fn what_the_kubelet_says_becomes_a_condition_and_passes() {
+    let site = Site::new().await;
+    let kubelet = Kubelet::start(&site.client, &site.namespace).await;
+    let digest = format!("sha256:{}", "1".repeat(64));
+    site.create("person", json!({"model": {"digest": digest}})).await;
+    site.condition("person", "RuntimeReady", "True", None).await;
+
+    let ended = |code: i32, reason: &str, message: &str| json!({"terminated": {"exitCode": code, "reason": reason, "message": message}});
+    let running = json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}});
+    let unpulled = json!({"waiting": {"reason": "ErrImagePull", "message": "not found"}});
+    for (container, state, condition, reason, part) in [
+        ("runtime", unpulled, "RuntimeReady", "ImagePullFailed", "spec.runtime.image"),
+        ("verify", ended(1, "Error", "DigestMismatch: other"), "ModelCached", "DigestMismatch", "other"),
+        ("verify", ended(1, "Error", ""), "ModelCached", "ModelDownloadFailed", "spec.model.source"),
+        ("runtime", ended(1, "Error", "cut short"), "RuntimeReady", "ModelLoadFailed", "cut short"),
+        ("runtime", ended(137, "OOMKilled", ""), "RuntimeReady", "OutOfMemory", "limit 1024Mi"),
+        ("runtime", running, "RuntimeReady", "ProtocolMismatch", "port 8000"),
+    ] {
+        kubelet.say(with_container(container, &state));
+        let message = site.condition("person", condition, "False", Some(reason)).await;
+        assert!(message.contains(part), "{message}");
+    }
+    kubelet.recover();
+    site.condition("person", "RuntimeReady", "True", None).await;
+    kubelet.fail();
+    let message = site.condition("person", "ReplicasAvailable", "False", Some("NodeNotReady")).await;
+    assert!(message.contains(&kubelet.node), "{message}");
+    kubelet.recover();
+    site.condition("person", "ReplicasAvailable", "True", None).await;
+    site.change("person", json!({"suspend": true})).await;
+    site.condition("person", "Ready", "False", Some("Suspended")).await;
+}
+
+/// Status of a pod that does not serve, because of this container.
+fn with_container(name: &str, state: &Value) -> Value {
+    let container = json!({"name": name, "image": "image", "imageID": "", "ready": false, "restartCount": 0,
+        "state": state});
+    let list = if name == "runtime" { "containerStatuses" } else { "initContainerStatuses" };
+    kubelet::not_ready(json!({list: [container]}))
 }

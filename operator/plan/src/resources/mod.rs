@@ -44,14 +44,16 @@ pub struct Resources {
     pub sidecar_config: ConfigMap,
     /// `<name>-policy`: `policy.json` and `nodes.json`.
     pub policy: ConfigMap,
+    /// `<name>`: who may talk to the pods.
+    pub network_policy: NetworkPolicy,
     /// `<name>`: what devices dial.
     pub service: Service,
+    /// `<name>` on any free port, for when the recorded one has become another's; none where the spec names the port.
+    pub service_elsewhere: Option<Service>,
     /// `<name>-peers`: headless.
     pub peers: Service,
     /// `<name>`: one replica at a time may be evicted.
     pub budget: PodDisruptionBudget,
-    /// `<name>`: who may talk to the pods.
-    pub network_policy: NetworkPolicy,
     /// `<name>-model`.
     pub model: Deployment,
     /// Children of earlier generations that nothing uses.
@@ -66,10 +68,11 @@ pub fn resources(valid: &Valid, world: &World, settings: &Settings) -> Resources
     Resources {
         service_account: meta::seal(account::service_account(valid)),
         policy: meta::seal(policy::config_map(valid, world)),
+        network_policy: meta::seal(network_policy::network_policy(valid, settings)),
         service: meta::seal(services::service(valid)),
+        service_elsewhere: services::elsewhere(valid).map(meta::seal),
         peers: meta::seal(services::peers(valid)),
         budget: meta::seal(budget::budget(valid)),
-        network_policy: meta::seal(network_policy::network_policy(valid, settings)),
         model: meta::seal(deployment::deployment(valid, world, settings, &sidecar_config_name)),
         deletions: deletions::deletions(valid, world, &sidecar_config_name),
         sidecar_config: meta::seal(sidecar_config),

@@ -10,14 +10,24 @@ use crate::{Valid, names};
 
 /// `<name>`: a node's address leads only to that node's pods.
 pub fn service(valid: &Valid) -> Service {
+    on_port(valid, valid.node_port)
+}
+
+/// `<name>` on any free port, where the spec does not insist on the one that is asked for.
+pub fn elsewhere(valid: &Valid) -> Option<Service> {
+    let may_move = valid.node_port.is_some() && !valid.node_port_pinned;
+    may_move.then(|| on_port(valid, None))
+}
+
+fn on_port(valid: &Valid, node_port: Option<u16>) -> Service {
     Service {
         metadata: meta::child(valid, valid.name.clone()),
         spec: Some(ServiceSpec {
             type_: Some("NodePort".into()),
             external_traffic_policy: Some("Local".into()),
             selector: Some(names::selector(&valid.name)),
-            // Left out while nothing is recorded: the API server chooses.
-            ports: Some(vec![port(valid.node_port.map(i32::from))]),
+            // Where it is left out the API server chooses.
+            ports: Some(vec![port(node_port.map(i32::from))]),
             ..ServiceSpec::default()
         }),
         status: None,

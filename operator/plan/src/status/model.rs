@@ -16,7 +16,7 @@ use crate::{Inputs, Reason};
 /// Name, digests and how far the model of the spec is.
 pub fn model(inputs: &Inputs, view: &View<'_>) -> ModelStatus {
     ModelStatus {
-        name: name(&inputs.offload),
+        name: view.model_name.clone(),
         active_digest: active_digest(view),
         target_digest: inputs.offload.spec.model.digest.clone(),
         state: state(view),

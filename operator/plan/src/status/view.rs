@@ -3,7 +3,7 @@
 use crds::class::OffloadClassSpec;
 use jiff::Timestamp;
 
-use super::fleet::Fleet;
+use super::{fleet::Fleet, model};
 use crate::{Inputs, Observed, Reason, Valid, Violation, resources, validate};
 
 /// The fleet and the verdict on the spec.
@@ -20,8 +20,10 @@ pub struct View<'a> {
     pub violations: &'a [Violation],
     /// The class; none when the spec names one that does not exist.
     pub class: Option<&'a OffloadClassSpec>,
-    /// Its name.
+    /// Name of the class that the fleet runs under, or would.
     pub class_name: Option<String>,
+    /// Name of the model that the fleet serves, or would.
+    pub model_name: String,
 }
 
 /// What a pod is compared with.
@@ -53,6 +55,7 @@ impl<'a> View<'a> {
             violations: &[],
             class: Some(&valid.class),
             class_name: Some(valid.class_name.clone()),
+            model_name: valid.model.name.clone(),
         }
     }
 
@@ -68,6 +71,9 @@ impl<'a> View<'a> {
             Wish { spec_hash: None, class: class.map(|class| &class.spec), offload: &inputs.offload, now };
         let deployment = observed.world.deployment.as_ref().and_then(|deployment| deployment.spec.as_ref());
         let wished = deployment.and_then(|spec| spec.replicas).unwrap_or_default();
+        // What runs goes on under the names of the spec that was accepted: it is dialled by them.
+        let running = inputs.offload.status.as_ref().filter(|_| deployment.is_some());
+        let model = running.and_then(|status| status.model.as_ref());
         Self {
             observed,
             fleet: Fleet::read(&observed.world, &wish),
@@ -75,9 +81,11 @@ impl<'a> View<'a> {
             idle: None,
             violations,
             class: wish.class,
-            class_name: class
-                .and_then(|class| class.metadata.name.clone())
+            class_name: running
+                .and_then(|status| status.class_name.clone())
+                .or_else(|| class?.metadata.name.clone())
                 .or_else(|| inputs.offload.spec.class_name.clone()),
+            model_name: model.map_or_else(|| model::name(&inputs.offload), |model| model.name.clone()),
         }
     }
 }

@@ -1,5 +1,4 @@
 //! Inputs from files and from words.
-#![allow(dead_code, reason = "each test program uses a part")]
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -80,6 +79,7 @@ pub fn tree(plan: &Resources) -> Value {
         sidecar_config,
         policy,
         service,
+        service_elsewhere,
         peers,
         budget,
         network_policy,
@@ -90,7 +90,7 @@ pub fn tree(plan: &Resources) -> Value {
         .iter()
         .map(|one| json!({"name": one.name, "uid": one.uid, "resourceVersion": one.resource_version}))
         .collect();
-    json!({
+    let mut tree = json!({
         "serviceAccount": service_account,
         "sidecarConfig": sidecar_config,
         "policy": policy,
@@ -100,5 +100,34 @@ pub fn tree(plan: &Resources) -> Value {
         "networkPolicy": network_policy,
         "model": model,
         "deletions": deletions,
-    })
+    });
+    if let Some(service) = service_elsewhere {
+        tree["serviceElsewhere"] = json!(service);
+    }
+    tree
+}
+
+/// What stands at the ends of a tree, by JSON pointer.
+pub fn leaves(tree: &Value) -> BTreeMap<String, Value> {
+    let mut found = BTreeMap::new();
+    walk(tree, String::new(), &mut found);
+    found
+}
+
+fn walk(value: &Value, pointer: String, found: &mut BTreeMap<String, Value>) {
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            for (key, inner) in map {
+                walk(inner, format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")), found);
+            }
+        }
+        Value::Array(items) if !items.is_empty() => {
+            for (index, inner) in items.iter().enumerate() {
+                walk(inner, format!("{pointer}/{index}"), found);
+            }
+        }
+        end => {
+            found.insert(pointer, end.clone());
+        }
+    }
 }

@@ -1,11 +1,7 @@
 //! The truth table: what was seen, and what the conditions say about it.
-#![allow(clippy::unwrap_used)] // In helpers too: a test that fails shows where.
 
-#[path = "status/pods.rs"]
 mod pods;
-#[path = "status/seen.rs"]
 mod seen;
-mod support;
 
 use crds::offload::{InferenceOffloadStatus, ModelState};
 use jiff::Timestamp;
@@ -22,6 +18,8 @@ use plan::{
     validate,
 };
 use serde_json::{Value, json};
+
+use crate::support;
 
 /// Two replicas of `image-on-accelerator` on two nodes, both serving.
 struct Seen {
@@ -288,6 +286,31 @@ fn a_spec_that_turned_invalid_leaves_the_fleet_alone() {
         ],
         &["spec.className: OffloadClass gone does not exist"],
     );
+}
+
+#[test]
+fn what_runs_under_a_rejected_spec_keeps_its_names() {
+    let mut seen = serving();
+    let accepted = seen.status_at(NOW);
+    seen.inputs.offload.status = Some(accepted.clone());
+    seen.inputs.offload.spec.class_name = Some("gone".into());
+    seen.inputs.offload.spec.model.name = Some("face".into());
+    let nothing_runs = seen.status_at(NOW);
+    assert_eq!(
+        (nothing_runs.class_name.as_deref(), nothing_runs.model.unwrap().name),
+        (Some("gone"), "face".into())
+    );
+
+    seen.observed.world.deployment = serde_json::from_value(json!({
+        "spec": {"replicas": 2, "selector": {}, "template": {}},
+    }))
+    .unwrap();
+    for look in 1..=2 {
+        let status = seen.status_at(NOW + look);
+        assert_eq!(status.class_name, accepted.class_name);
+        assert_eq!(status.model.as_ref().unwrap().name, accepted.model.as_ref().unwrap().name);
+        seen.inputs.offload.status = Some(status);
+    }
 }
 
 #[test]

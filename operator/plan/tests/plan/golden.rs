@@ -1,12 +1,11 @@
 //! Whole plans: `cases/<behaviour>/input.yaml` gives `plan.yaml`. `UPDATE=1` writes them anew.
-#![allow(clippy::unwrap_used)] // In helpers too: a test that fails shows where.
-
-mod support;
 
 use std::fs;
 
 use plan::drift;
 use serde_json::Value;
+
+use crate::support;
 
 #[test]
 fn plans_are_as_committed() {

@@ -1,10 +1,9 @@
 //! A child that stands as planned is not written; a child that does not is.
-#![allow(clippy::unwrap_used)] // In helpers too: a test that fails shows where.
-
-mod support;
 
 use plan::drift::covers;
 use serde_json::{Value, json};
+
+use crate::support;
 
 /// What the API server made of `planned`: with its defaults, its own texts of quantities, and the fields of controllers.
 fn live() -> [Value; 2] {
@@ -32,10 +31,9 @@ fn defaults_are_no_drift() {
 #[test]
 fn every_planned_field_is_looked_at() {
     for (live, planned) in live().iter().zip(&planned()) {
-        let mut leaves = Vec::new();
-        walk(planned, String::new(), &mut leaves);
+        let leaves = support::leaves(planned);
         assert!(leaves.len() > 15, "{leaves:?}");
-        for pointer in leaves {
+        for pointer in leaves.into_keys() {
             // Where the two lists have one order, the pointer means one field in both.
             let mut changed = live.clone();
             let Some(field) = changed.pointer_mut(&pointer) else {
@@ -96,21 +94,5 @@ fn values_are_compared_as_the_server_means_them() {
     ];
     for (live, planned) in different {
         assert!(!covers(&live, &planned), "{live} {planned}");
-    }
-}
-
-fn walk(value: &Value, pointer: String, leaves: &mut Vec<String>) {
-    match value {
-        Value::Object(map) => {
-            for (key, inner) in map {
-                walk(inner, format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")), leaves);
-            }
-        }
-        Value::Array(items) => {
-            for (index, inner) in items.iter().enumerate() {
-                walk(inner, format!("{pointer}/{index}"), leaves);
-            }
-        }
-        _ => leaves.push(pointer),
     }
 }

@@ -1,12 +1,12 @@
 //! What holds for every plan.
-#![allow(clippy::unwrap_used)] // In helpers too: a test that fails shows where.
-
-mod support;
 
 use std::collections::BTreeSet;
 
+use k8s_openapi::api::core::v1::Service;
 use plan::{Inputs, Resources, names};
 use serde_json::Value;
+
+use crate::support;
 
 fn planned(change: impl FnOnce(&mut Inputs)) -> Resources {
     let mut inputs = support::case("image-on-accelerator");
@@ -149,22 +149,15 @@ fn nothing_stands_before_the_check_of_the_model_file() {
 }
 
 #[test]
-fn nothing_of_the_tenant_reaches_a_name_it_must_not_choose() {
-    let inputs = support::case("image-on-accelerator");
-    let plan = support::planned(&inputs);
-    let pod = plan.model.spec.unwrap().template.spec.unwrap();
-    assert_eq!(pod.service_account_name.as_deref(), Some("person-detect-model"));
-    assert_eq!(pod.automount_service_account_token, Some(false));
-    for volume in pod.volumes.unwrap() {
-        let allowed = volume.config_map.is_some() || volume.empty_dir.is_some() || volume.image.is_some();
-        assert!(allowed, "{}", volume.name);
-    }
-    for container in pod.init_containers.unwrap().into_iter().chain(pod.containers) {
-        let security = container.security_context.unwrap();
-        assert_eq!(security.allow_privilege_escalation, Some(false), "{}", container.name);
-        assert_eq!(security.read_only_root_filesystem, Some(true), "{}", container.name);
-        assert_eq!(security.capabilities.unwrap().drop.unwrap(), ["ALL"], "{}", container.name);
-    }
+fn only_a_recorded_port_may_move() {
+    let port = |service: &Service| service.spec.as_ref().unwrap().ports.as_ref().unwrap()[0].node_port;
+    let ports = |behaviour: &str| {
+        let plan = support::planned(&support::case(behaviour));
+        (port(&plan.service), plan.service_elsewhere.as_ref().map(port))
+    };
+    assert_eq!(ports("suspended"), (Some(31_555), Some(None)), "of the status");
+    assert_eq!(ports("image-on-accelerator"), (Some(30_085), None), "of the spec");
+    assert_eq!(ports("https-on-cpu"), (None, None));
 }
 
 #[test]

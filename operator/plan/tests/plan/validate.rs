@@ -1,7 +1,4 @@
 //! Every violation once: a change to inputs that are accepted, and what is said about it.
-#![allow(clippy::unwrap_used)] // In helpers too: a test that fails shows where.
-
-mod support;
 
 use crds::{
     DEFAULT_CLASS_ANNOTATION, OffloadClass,
@@ -21,6 +18,8 @@ use plan::{
     valid::Source,
     validate,
 };
+
+use crate::support;
 
 /// The one violation has this reason, and its message these parts: the field, and a word of the fix.
 #[track_caller]
