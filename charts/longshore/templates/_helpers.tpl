@@ -17,13 +17,6 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
-{{/* Whether there is a default class: one that takes models from nowhere would be no class. */}}
-{{- define "longshore.hasDefaultClass" -}}
-{{- with .Values.defaultClass -}}
-{{- if and .enabled (or .allowedImagePrefixes .allowedHosts) }}true{{ end -}}
-{{- end -}}
-{{- end -}}
-
 {{/* An image of ours: (list . "sidecar"). */}}
 {{- define "longshore.image" -}}
 {{- $root := index . 0 -}}

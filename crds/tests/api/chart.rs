@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     objects::{documents, read, root},
@@ -143,6 +143,7 @@ fn an_old_cluster_is_refused() {
 #[test]
 fn the_default_class_is_a_class() {
     for (values, sources) in [
+        ("image.registry=registry.example/longshore", r#"["Image"]"#),
         ("defaultClass.allowedImagePrefixes={registry.example/models/}", r#"["Image"]"#),
         ("defaultClass.allowedHosts={models.site.example}", r#"["Https"]"#),
         (
@@ -156,11 +157,15 @@ fn the_default_class_is_a_class() {
         assert_eq!(class["metadata"]["annotations"][crds::DEFAULT_CLASS_ANNOTATION], "true");
         assert_eq!(class["spec"]["models"]["allowedSources"].to_string(), sources);
     }
-    let no_source = "image.registry=registry.example/longshore";
-    for values in [no_source, "defaultClass.enabled=false,defaultClass.allowedHosts={models.site.example}"] {
-        let without = render(&["--set", values]).unwrap();
-        assert!(!without.contains("--default-classes") && !without.contains("kind: ConfigMap"), "{without}");
-    }
+    let without = render(&["--set", "defaultClass.enabled=false"]).unwrap();
+    assert!(!without.contains("--default-classes") && !without.contains("kind: ConfigMap"), "{without}");
+}
+
+#[test]
+fn without_a_named_source_the_default_class_takes_models_from_our_own_registry() {
+    let values = ["--set", "image.registry=registry.example/longshore"];
+    let class = documents(&default_class(&render(&values).unwrap())).remove(0);
+    assert_eq!(class["spec"]["models"]["allowedImagePrefixes"], json!(["registry.example/longshore/"]));
 }
 
 #[test]
