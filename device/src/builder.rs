@@ -10,7 +10,7 @@ use wire::bundle::OffloadPolicy;
 
 use crate::bundle_file::{self, BundleFileError};
 use crate::core::estimate::Estimate;
-use crate::core::model::{Bundle, Local, Model};
+use crate::core::model::{Local, Model};
 use crate::core::outcome::Reason;
 use crate::core::profile::Profile;
 use crate::directory::Directory;
@@ -31,7 +31,6 @@ pub struct Builder {
     models: Option<PathBuf>,
     local: Option<Arc<dyn LocalModel>>,
     policy_file: Option<PathBuf>,
-    bundle: Bundle,
     labels: Option<Vec<String>>,
     profile: Profile,
     normalization: Normalization,
@@ -63,7 +62,6 @@ impl Builder {
             models: None,
             local: None,
             policy_file: None,
-            bundle: Bundle::Unknown,
             labels: None,
             profile: Profile::default(),
             normalization: Normalization::default(),
@@ -95,14 +93,6 @@ impl Builder {
     #[must_use]
     pub fn policy_file(mut self, file: impl Into<PathBuf>) -> Self {
         self.policy_file = Some(file.into());
-        self
-    }
-
-    /// Says that the edge nodes are bare model servers: they have no policy, and every input may be sent to them. Without
-    /// this nothing is sent before a node has told its policy; one that is told all the same is obeyed.
-    #[must_use]
-    pub fn bare(mut self) -> Self {
-        self.bundle = Bundle::Waived;
         self
     }
 
@@ -140,7 +130,6 @@ impl Builder {
             return Err(BuildError::Nothing(self.model));
         }
         let mut model = Model::new(OffloadPolicy::default(), self.profile, kept);
-        model.bundle = self.bundle;
         let mut directory = Directory::default();
         for url in self.edges {
             directory.add_given(url, &mut model);

@@ -90,7 +90,7 @@ impl Device {
         }
         let asked = timeout_at(due.into(), learner::learn_policy(&self.shared)).await;
         asked.unwrap_or_else(|_| Err("no endpoint answered in time".into())).map_err(|error| {
-            let hint = "nothing is sent before a node has told its policy (a bare model server has none)";
+            let hint = "nothing is sent before a node has told its policy, or that it has none";
             (Reason::PolicyUnknown, format!("{hint}: {error}"))
         })
     }

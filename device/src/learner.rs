@@ -13,7 +13,7 @@ use tracing::{debug, warn};
 use crate::bundle_file;
 use crate::core::model::Bundle;
 use crate::http::connection::Connections;
-use crate::http::control::{self, Tagged};
+use crate::http::control::{self, Offer, Tagged};
 use crate::state::Shared;
 
 /// Between two questions for the policy once there is one, and while there is none.
@@ -65,7 +65,8 @@ async fn learn_names(shared: &Arc<Shared>) {
     }
 }
 
-/// Asks for the policy until an endpoint tells it; else why the last one did not.
+/// Asks for the policy until an endpoint tells it, or says that it has none and no other has one; else why the last one did
+/// not answer.
 pub(crate) async fn learn_policy(shared: &Arc<Shared>) -> Result<(), String> {
     let tag = shared.lock().bundle_tag.clone();
     let mut questions = JoinSet::new();
@@ -74,8 +75,18 @@ pub(crate) async fn learn_policy(shared: &Arc<Shared>) -> Result<(), String> {
         questions.spawn(async move { control::policy(&connections, tag).await });
     }
     let mut trouble = "no endpoint is known".to_owned();
+    let mut has_none = false;
     while let Some(Ok(answer)) = questions.join_next().await {
-        match answer.map_err(|error| error.to_string()).and_then(|offered| adopt(shared, offered)) {
+        let adopted = match answer {
+            Ok(Offer::Nothing) => {
+                has_none = true;
+                continue;
+            }
+            Ok(Offer::Same) => adopt(shared, None),
+            Ok(Offer::Bundle(offered)) => adopt(shared, Some(offered)),
+            Err(error) => Err(error.to_string()),
+        };
+        match adopted {
             Ok(()) => return Ok(()),
             Err(error) => {
                 debug!(error, "an endpoint did not tell the policy");
@@ -83,9 +94,10 @@ pub(crate) async fn learn_policy(shared: &Arc<Shared>) -> Result<(), String> {
             }
         }
     }
-    Err(trouble)
+    if has_none { Ok(shared.lock().waive()) } else { Err(trouble) }
 }
 
+/// Takes a bundle into use; `None` is the one that is held.
 fn adopt(shared: &Shared, offered: Option<Tagged>) -> Result<(), String> {
     let now_us = shared.now_us();
     let unsaved = {

@@ -82,6 +82,13 @@ impl State {
         self.confirm(age, now_us);
     }
 
+    /// There is no policy at the edge. One that was told before goes on counting until it expires.
+    pub(crate) fn waive(&mut self) {
+        if self.bundle.is_none() {
+            self.model.bundle = Bundle::Waived;
+        }
+    }
+
     /// The bundle in use was still the valid one this long ago.
     pub(crate) fn confirm(&mut self, age: Duration, now_us: u64) {
         let Some(bundle) = &self.bundle else { return };

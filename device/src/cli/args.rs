@@ -31,10 +31,6 @@ pub(crate) struct DeviceArgs {
     /// An edge node, http://HOST:PORT. Repeat it for more; one is enough, it tells the others.
     #[arg(long = "edge", value_name = "URL")]
     edges: Vec<EdgeUrl>,
-    /// The edge nodes are bare model servers (Open Inference Protocol, no Longshore sidecar), which have no policy: every
-    /// input may be sent to them. Without this nothing is sent before a node has told its policy.
-    #[arg(long, requires = "edges")]
-    bare: bool,
     /// Name of the model.
     #[arg(long = "model", value_name = "NAME")]
     model: String,
@@ -124,9 +120,6 @@ impl DeviceArgs {
         let mut builder = Device::builder(&self.model).profile(profile).normalization(normalization);
         for edge in &self.edges {
             builder = builder.edge(edge.clone());
-        }
-        if self.bare {
-            builder = builder.bare();
         }
         if let Some(models) = &self.models {
             builder = builder.models(models);

@@ -26,7 +26,7 @@ pub enum Bundle {
     Unknown,
     /// The policy bundle is valid until this time, in microseconds.
     Until(u64),
-    /// The user says that the endpoints are bare model servers, which have no policy.
+    /// The endpoints say that they have no policy: bare model servers, or sidecars that were given none.
     Waived,
 }
 

@@ -20,19 +20,19 @@ pub(crate) const CONTROL_MAX: Duration = Duration::from_millis(500);
 
 /// Who answers here.
 pub(crate) async fn identity(connections: &Connections) -> Result<EndpointInfo, ExchangeError> {
-    let received = get(connections, path::ENDPOINT, None).await?;
+    let received = get(connections, path::ENDPOINT).await?;
     read(connections, &received)
 }
 
 /// How loaded it is, with the time that the question took.
 pub(crate) async fn load(connections: &Connections) -> Result<(LoadReport, Duration), ExchangeError> {
-    let received = get(connections, path::LOAD, None).await?;
+    let received = get(connections, path::LOAD).await?;
     Ok((read(connections, &received)?, received.elapsed))
 }
 
 /// Fails unless the model is ready there; tells the time that the question took.
 pub(crate) async fn model_ready(connections: &Connections, model: &str) -> Result<Duration, ExchangeError> {
-    Ok(get(connections, &path::model_ready(model), None).await?.elapsed)
+    Ok(get(connections, &path::model_ready(model)).await?.elapsed)
 }
 
 /// A policy bundle and the tag by which to ask whether it is still the one.
@@ -41,22 +41,37 @@ pub(crate) struct Tagged {
     pub(crate) tag: Option<HeaderValue>,
 }
 
-/// The policy bundle; `None` when it is still the one with this tag.
+/// What an endpoint says when it is asked for the policy.
+pub(crate) enum Offer {
+    Bundle(Tagged),
+    /// It is still the one with the tag in the question.
+    Same,
+    /// There is no policy there: a bare model server, or a sidecar that was given none.
+    Nothing,
+}
+
+/// The policy bundle, unless it is still the one with this tag.
 pub(crate) async fn policy(
     connections: &Connections,
     tag: Option<HeaderValue>,
-) -> Result<Option<Tagged>, ExchangeError> {
-    let received = get(connections, path::POLICY, tag).await?;
-    if received.parts.status == StatusCode::NOT_MODIFIED {
-        return Ok(None);
+) -> Result<Offer, ExchangeError> {
+    let received = ask(connections, path::POLICY, tag).await?;
+    match received.parts.status {
+        StatusCode::NOT_MODIFIED => Ok(Offer::Same),
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
+            Ok(Offer::Nothing)
+        }
+        _ => {
+            let received = accept(connections, path::POLICY, received)?;
+            let tag = received.parts.headers.get(header::ETAG).cloned();
+            Ok(Offer::Bundle(Tagged { bundle: read(connections, &received)?, tag }))
+        }
     }
-    let tag = received.parts.headers.get(header::ETAG).cloned();
-    Ok(Some(Tagged { bundle: read(connections, &received)?, tag }))
 }
 
 /// What the model there takes and gives.
 pub(crate) async fn metadata(connections: &Connections, model: &str) -> Result<Metadata, ExchangeError> {
-    let received = get(connections, &path::model(model), None).await?;
+    let received = get(connections, &path::model(model)).await?;
     let answer: ModelMetadata = read(connections, &received)?;
     let specs = |list: Vec<TensorMetadata>| -> Result<Vec<TensorSpec>, String> {
         list.into_iter().map(TensorMetadata::spec).collect()
@@ -88,7 +103,21 @@ impl TensorMetadata {
     }
 }
 
-async fn get(
+async fn get(connections: &Connections, path: &str) -> Result<Received, ExchangeError> {
+    accept(connections, path, ask(connections, path, None).await?)
+}
+
+fn accept(connections: &Connections, path: &str, received: Received) -> Result<Received, ExchangeError> {
+    match received.parts.status {
+        StatusCode::OK => Ok(received),
+        status => {
+            let reason = format!("GET {path} gave {status}");
+            Err(ExchangeError::Unreadable(connections.url().clone(), reason))
+        }
+    }
+}
+
+async fn ask(
     connections: &Connections,
     path: &str,
     tag: Option<HeaderValue>,
@@ -97,15 +126,12 @@ async fn get(
     if let Some(tag) = tag {
         request = request.header(header::IF_NONE_MATCH, tag);
     }
-    let unreadable = |reason: String| ExchangeError::Unreadable(connections.url().clone(), reason);
-    let request = request.body(Full::new(Bytes::new())).map_err(|error| unreadable(error.to_string()))?;
-    let received = timeout(2 * CONTROL_MAX, connections.exchange(request, CONTROL_MAX))
+    let request = request
+        .body(Full::new(Bytes::new()))
+        .map_err(|error| ExchangeError::Unreadable(connections.url().clone(), error.to_string()))?;
+    timeout(2 * CONTROL_MAX, connections.exchange(request, CONTROL_MAX))
         .await
-        .map_err(|_| ExchangeError::Silent(connections.url().clone(), CONTROL_MAX))??;
-    match received.parts.status {
-        StatusCode::OK | StatusCode::NOT_MODIFIED => Ok(received),
-        status => Err(unreadable(format!("GET {path} gave {status}"))),
-    }
+        .map_err(|_| ExchangeError::Silent(connections.url().clone(), CONTROL_MAX))?
 }
 
 fn read<T: DeserializeOwned>(connections: &Connections, received: &Received) -> Result<T, ExchangeError> {

@@ -271,13 +271,9 @@ async fn a_device_without_a_model_waits_for_the_policy_as_long_as_it_may() {
 }
 
 #[tokio::test]
-async fn a_bare_model_server_is_used_when_the_user_says_that_it_is_one() {
+async fn a_bare_model_server_has_no_policy_and_is_used() {
     let edge = Endpoint::start("oak", Script::Bare);
-    let answer = ask(knowing(&[&edge])).await;
-    check(&answer, None, "policy_unknown");
-    assert!(answer.detail.is_some_and(|detail| detail.contains("bare") && detail.contains("404")));
-
-    let device = knowing(&[&edge]).bare().build().await.unwrap();
+    let device = knowing(&[&edge]).build().await.unwrap();
     let address = edge.url.trim_start_matches("http://");
     check(&device.infer(window(), DEADLINE).await, Some(address), "no_local_model");
     edge.turn(Script::Dropping);
