@@ -16,6 +16,13 @@ pub enum Error {
     Key { key: &'static str, fix: String },
 }
 
+impl Error {
+    /// A key with a value that cannot be.
+    pub fn key(key: &'static str, fix: impl Into<String>) -> Self {
+        Self::Key { key, fix: fix.into() }
+    }
+}
+
 /// What the program runs with.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -26,6 +33,7 @@ pub struct Config {
     pub model: wire::config::Model,
     pub admission: Admission,
     pub limits: Limits,
+    pub tls: Option<wire::config::Tls>,
     pub advertise: Advertise,
     pub load_header: LoadHeader,
     pub quiet: Duration,
@@ -62,6 +70,7 @@ pub struct Limits {
     pub headers: usize,
     pub header_bytes: usize,
     pub first_byte_max: Duration,
+    pub tls_handshake_max: Duration,
     pub pace: pace::Bounds,
     pub uploads: usize,
     pub upload_buffer_bytes: usize,
@@ -95,6 +104,7 @@ pub fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Co
         upstream: upstream(&raw.upstream.http)?,
         admission: admission(&raw.admission)?,
         limits: limits(&raw.limits)?,
+        tls: raw.tls,
         advertise: advertise(raw.advertise, &variable),
         model: raw.model,
         load_header: raw.load_header,
@@ -106,7 +116,7 @@ pub fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Co
 }
 
 fn key(key: &'static str, fix: impl Into<String>) -> Error {
-    Error::Key { key, fix: fix.into() }
+    Error::key(key, fix)
 }
 
 fn socket(name: &'static str, text: &str) -> Result<SocketAddr, Error> {
@@ -170,6 +180,7 @@ fn limits(raw: &wire::config::Limits) -> Result<Limits, Error> {
         ("limits.headers", raw.headers.into()),
         ("limits.headerBytes", raw.header_bytes.into()),
         ("limits.firstByteMilliseconds", raw.first_byte_milliseconds),
+        ("limits.tlsHandshakeMilliseconds", raw.tls_handshake_milliseconds),
         ("limits.headersMilliseconds", raw.headers_milliseconds),
         ("limits.bodyBytesPerSecond", raw.body_bytes_per_second),
         ("limits.bodyWindowMilliseconds", raw.body_window_milliseconds),
@@ -190,6 +201,7 @@ fn limits(raw: &wire::config::Limits) -> Result<Limits, Error> {
         headers: raw.headers as usize,
         header_bytes: raw.header_bytes as usize,
         first_byte_max: Duration::from_millis(raw.first_byte_milliseconds),
+        tls_handshake_max: Duration::from_millis(raw.tls_handshake_milliseconds),
         pace: pace::Bounds {
             head_max: Duration::from_millis(raw.headers_milliseconds),
             idle_max: Duration::from_millis(raw.idle_milliseconds),

@@ -6,8 +6,17 @@ use http::HeaderValue;
 use tokio::sync::Semaphore;
 
 use crate::{
-    config::Config, drain::Drain, ending::Running, load::Load, metrics::Metrics, own::Files, queue::Queue,
-    ready::Ready, upstream::Upstream, usage::Usage,
+    config::{Config, Error},
+    drain::Drain,
+    ending::Running,
+    listen::tls::Tls,
+    load::Load,
+    metrics::Metrics,
+    own::Files,
+    queue::Queue,
+    ready::Ready,
+    upstream::Upstream,
+    usage::Usage,
 };
 
 /// Relays of `GET` at once: they take no slot, so they need a bound of their own.
@@ -17,6 +26,7 @@ const RELAYS_MAX: usize = 16;
 pub struct Endpoint {
     pub config: Config,
     pub names: Names,
+    pub tls: Option<Tls>,
     pub connections: Arc<Semaphore>,
     pub uploads: Arc<Semaphore>,
     pub upload_memory: Arc<Semaphore>,
@@ -39,15 +49,18 @@ pub struct Names {
 }
 
 impl Endpoint {
-    pub fn new(config: Config) -> Arc<Self> {
+    /// Fails when a file that the configuration names cannot be used.
+    pub fn new(config: Config) -> Result<Arc<Self>, Error> {
         let admission = &config.admission;
         let header = |text: &str| HeaderValue::from_str(text).ok();
         let names = Names {
             endpoint: header(&config.advertise.endpoint_id).unwrap_or(HeaderValue::from_static("endpoint")),
             digest: config.model.digest.as_ref().and_then(|digest| header(digest.as_str())),
         };
-        Arc::new(Self {
+        let tls = config.tls.clone().map(Tls::load).transpose().map_err(|fix| Error::key("tls", fix))?;
+        Ok(Arc::new(Self {
             names,
+            tls,
             connections: Arc::new(Semaphore::new(config.limits.connections)),
             uploads: Arc::new(Semaphore::new(config.limits.uploads)),
             upload_memory: Arc::new(Semaphore::new(config.limits.upload_buffer_bytes)),
@@ -62,6 +75,6 @@ impl Endpoint {
             metrics: Metrics::new(),
             files: Files::new(&config),
             config,
-        })
+        }))
     }
 }

@@ -28,11 +28,13 @@ mod upload;
 mod upstream;
 mod usage;
 mod warmup;
+mod watched;
 
 use std::{path::Path, process::ExitCode};
 
 use args::{Arguments, Command};
 use clap::{Parser, error::ErrorKind};
+use endpoint::Endpoint;
 
 const BAD_USAGE: u8 = 64;
 const BAD_CONFIGURATION: u8 = 78;
@@ -66,8 +68,9 @@ fn serve(file: &Path) -> ExitCode {
             return BAD_CONFIGURATION.into();
         }
     };
-    let config = match config::parse(&text, |name| std::env::var(name).ok()) {
-        Ok(config) => config,
+    let config = config::parse(&text, |name| std::env::var(name).ok());
+    let endpoint = match config.and_then(Endpoint::new) {
+        Ok(endpoint) => endpoint,
         Err(error) => {
             tracing::error!(file = %file.display(), %error, "bad configuration");
             return BAD_CONFIGURATION.into();
@@ -75,7 +78,7 @@ fn serve(file: &Path) -> ExitCode {
     };
     // One thread: a sidecar asks for a hundredth of a CPU, and waking another core costs more than the work.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    ended(runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run::run(config))))
+    ended(runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run::run(endpoint))))
 }
 
 fn ended(result: anyhow::Result<()>) -> ExitCode {

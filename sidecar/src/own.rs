@@ -1,18 +1,11 @@
 //! Pages of our own: load, identity, policy. In: what is known here and two files that the operator keeps. Out: JSON.
-//! The files are read again when they changed, looked at no more often than every two seconds.
 
-use std::{
-    os::unix::fs::MetadataExt,
-    path::PathBuf,
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::Instant;
 
 use http::{
     HeaderMap, HeaderValue, StatusCode,
     header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH},
 };
-use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 use wire::{EndpointInfo, Node, NodeTable, Outcome, PolicyBundle, endpoint::ServedModel};
 
@@ -23,6 +16,7 @@ use crate::{
     load::report,
     respond::{self, Refusal, Reply},
     route::Context,
+    watched::Watched,
 };
 
 /// The files of the policy `ConfigMap`.
@@ -34,8 +28,8 @@ pub struct Files {
 impl Files {
     pub fn new(config: &Config) -> Self {
         Self {
-            policy: config.policy_file.clone().map(Watched::new),
-            nodes: config.advertise.nodes_file.clone().map(Watched::new),
+            policy: config.policy_file.clone().map(Watched::json),
+            nodes: config.advertise.nodes_file.clone().map(Watched::json),
         }
     }
 }
@@ -73,8 +67,8 @@ pub fn endpoint(cx: &Context) -> Reply {
 pub fn policy(cx: &Context, request: &HeaderMap) -> Result<Reply, Refusal> {
     let endpoint = &cx.endpoint;
     let file = endpoint.files.policy.as_ref().ok_or(Refusal::from(Outcome::NotFound))?;
-    let mut bundle = file.read().ok_or(Refusal::from(Outcome::NotFound))?;
-    if let Some(table) = endpoint.files.nodes.as_ref().and_then(Watched::read) {
+    let mut bundle = file.get().ok_or(Refusal::from(Outcome::NotFound))?;
+    if let Some(table) = endpoint.files.nodes.as_ref().and_then(Watched::get) {
         bundle.endpoints = table.nodes;
     } else if bundle.endpoints.is_empty() && !endpoint.config.advertise.url.is_empty() {
         bundle.endpoints = vec![this_node(endpoint)];
@@ -106,61 +100,11 @@ fn tag(bundle: &PolicyBundle) -> HeaderValue {
 
 fn this_node(endpoint: &Endpoint) -> Node {
     let advertise = &endpoint.config.advertise;
-    let table = endpoint.files.nodes.as_ref().and_then(Watched::read);
+    let table = endpoint.files.nodes.as_ref().and_then(Watched::get);
     let row = table.and_then(|table| table.nodes.into_iter().find(|node| node.name == advertise.endpoint_id));
     row.unwrap_or_else(|| Node {
         name: advertise.endpoint_id.clone(),
         url: advertise.url.clone(),
         zone: advertise.zone.clone(),
     })
-}
-
-/// A JSON file that may be replaced at any time.
-struct Watched<T> {
-    path: PathBuf,
-    state: Mutex<State<T>>,
-}
-
-struct State<T> {
-    looked: Option<Instant>,
-    stamp: Option<Stamp>,
-    value: Option<T>,
-}
-
-/// A `ConfigMap` volume swaps a symbolic link, so that the file behind the path becomes another one.
-type Stamp = (u64, u64, i64, i64);
-
-impl<T: DeserializeOwned + Clone> Watched<T> {
-    fn new(path: PathBuf) -> Self {
-        Self { path, state: Mutex::new(State { looked: None, stamp: None, value: None }) }
-    }
-
-    /// The last content that could be read.
-    fn read(&self) -> Option<T> {
-        const LOOK_EVERY: Duration = Duration::from_secs(2);
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY) {
-            state.looked = Some(Instant::now());
-            self.look(&mut state);
-        }
-        state.value.clone()
-    }
-
-    fn look(&self, state: &mut State<T>) {
-        let stamp =
-            std::fs::metadata(&self.path).map(|of| (of.ino(), of.size(), of.mtime(), of.mtime_nsec())).ok();
-        if stamp == state.stamp && stamp.is_some() {
-            return;
-        }
-        let parsed = std::fs::read(&self.path)
-            .map_err(|error| error.to_string())
-            .and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string()));
-        match parsed {
-            Ok(value) => {
-                state.value = Some(value);
-                state.stamp = stamp;
-            }
-            Err(error) => tracing::warn!(path = %self.path.display(), error, "file kept as it was"),
-        }
-    }
 }

@@ -1,5 +1,5 @@
-//! The story of start and stop. In: a checked configuration. Out: when the process may exit. Every part is bound before
-//! the first is served, so that a port that is taken is an error and not half a sidecar.
+//! The story of start and stop. In: an endpoint with its configuration. Out: when the process may exit. Every part is
+//! bound before the first is served, so that a port that is taken is an error and not half a sidecar.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,14 +12,14 @@ use tokio::{
 
 use crate::{
     admin,
-    config::Config,
     drain::{self, Phase},
     endpoint::Endpoint,
     listen, ready,
 };
 
 /// Serves until told to stop, and leaves politely.
-pub async fn run(config: Config) -> anyhow::Result<()> {
+pub async fn run(endpoint: Arc<Endpoint>) -> anyhow::Result<()> {
+    let config = &endpoint.config;
     let mut stop = Stop::listen()?;
     let traffic = TcpListener::bind(config.listen)
         .await
@@ -31,7 +31,6 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         config.drain_socket.as_deref().map(drain::bind).transpose().context("drainSocket: cannot bind")?;
     tracing::info!(listen = %traffic.local_addr()?, admin = %admin.local_addr()?, model = config.model.name, "started");
 
-    let endpoint = Endpoint::new(config);
     tokio::spawn(admin::serve(admin, Arc::clone(&endpoint)));
     tokio::spawn(ready::watch(Arc::clone(&endpoint)));
     tokio::spawn(listen::accept(traffic, Arc::clone(&endpoint)));

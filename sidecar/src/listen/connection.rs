@@ -21,10 +21,12 @@ use wire::Outcome;
 
 use super::{
     head::Fault,
+    open::{Opened, open},
     pace::{Pace, Verdict},
     scan::Scanner,
-    sniff::{Protocol, Sniffed, sniff},
+    sniff::Protocol,
     stream::{SharedPace, Watched, with},
+    transport::{Socket, Transport},
 };
 use crate::{drain::Phase, endpoint::Endpoint, respond, route::Requests};
 
@@ -39,44 +41,40 @@ const LINGER_MAX: Duration = Duration::from_secs(2);
 const GOAWAY_MAX: Duration = Duration::from_secs(1);
 
 /// Serves a connection to its end.
-pub async fn serve(mut stream: TcpStream, endpoint: &Arc<Endpoint>) {
-    let limits = &endpoint.config.limits;
+pub async fn serve(stream: TcpStream, endpoint: &Arc<Endpoint>) {
     // Without it a small answer waits for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
-    let Ok(sniffed) = sniff(&mut stream, tokio::time::Instant::now() + limits.first_byte_max).await else {
-        return;
+    let pace = Arc::new(Mutex::new(Pace::new(Instant::now(), endpoint.config.limits.pace)));
+    let opened = match open(Socket::new(stream, Arc::clone(&pace)), endpoint).await {
+        Ok(opened) => opened,
+        Err(error) => return tracing::debug!(%error, "connection did not begin"),
     };
-    let pace = Arc::new(Mutex::new(Pace::new(Instant::now(), limits.pace)));
-    let requests = Requests::new(Arc::clone(endpoint), sniffed.protocol, Arc::clone(&pace));
-    match sniffed.protocol {
+    with(&pace, |pace| pace.opened(Instant::now()));
+    let requests = Requests::new(Arc::clone(endpoint), opened.protocol, Arc::clone(&pace));
+    match opened.protocol {
         // On the heap each: an idle connection pays for its own protocol only.
-        Protocol::Http1 => Box::pin(serve_http1(stream, sniffed, pace, requests, endpoint)).await,
-        Protocol::Http2 => Box::pin(serve_http2(stream, sniffed, pace, requests, endpoint)).await,
+        Protocol::Http1 => Box::pin(serve_http1(opened, pace, requests, endpoint)).await,
+        Protocol::Http2 => Box::pin(serve_http2(opened, pace, requests, endpoint)).await,
     }
 }
 
-async fn serve_http1(
-    stream: TcpStream,
-    sniffed: Sniffed,
-    pace: SharedPace,
-    requests: Requests,
-    endpoint: &Arc<Endpoint>,
-) {
+async fn serve_http1(opened: Opened, pace: SharedPace, requests: Requests, endpoint: &Arc<Endpoint>) {
     let limits = &endpoint.config.limits;
     let scanner = Scanner::new(limits.headers, limits.header_bytes);
-    let io = TokioIo::new(Watched::new(stream, sniffed.bytes, Some(scanner), Arc::clone(&pace)));
+    let io = TokioIo::new(Watched::new(opened.transport, opened.bytes, Some(scanner), Arc::clone(&pace)));
     let mut connection = http1::Builder::new()
         .keep_alive(true)
         .max_headers(limits.headers + 1)
         // Also the most that is read ahead of a body. The scanner refuses a long head first, with an outcome.
         .max_buf_size(limits.header_bytes + MIN_BUFFER_BYTES)
         .serve_connection(io, requests);
+    let mut whole = false;
     // A connection that idles through the drain still gets an answer when it asks, not a reset.
     let end = supervise(&pace, endpoint, Phase::Stopping, |cx, leaving| {
         if leaving {
             Pin::new(&mut connection).graceful_shutdown();
         }
-        connection.poll_without_shutdown(cx).map(|_| ())
+        connection.poll_without_shutdown(cx).map(|end| whole = end.is_ok())
     })
     .await;
     let (mut stream, fault) = connection.into_parts().io.into_inner().into_parts();
@@ -87,21 +85,17 @@ async fn serve_http1(
         Box::pin(linger(stream)).await;
     } else if with(&pace, |pace| pace.must_linger()) {
         Box::pin(linger(stream)).await;
+    } else if whole || end == Some(Verdict::Idle) {
+        stream.close().await;
     }
 }
 
 /// hyper takes no smaller buffer.
 const MIN_BUFFER_BYTES: usize = 8192;
 
-async fn serve_http2(
-    stream: TcpStream,
-    sniffed: Sniffed,
-    pace: SharedPace,
-    requests: Requests,
-    endpoint: &Arc<Endpoint>,
-) {
+async fn serve_http2(opened: Opened, pace: SharedPace, requests: Requests, endpoint: &Arc<Endpoint>) {
     let limits = &endpoint.config.limits;
-    let io = TokioIo::new(Watched::new(stream, sniffed.bytes, None, Arc::clone(&pace)));
+    let io = TokioIo::new(Watched::new(opened.transport, opened.bytes, None, Arc::clone(&pace)));
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)
@@ -160,7 +154,7 @@ async fn supervise(
     .await
 }
 
-async fn answer_fault(stream: &mut TcpStream, fault: Fault, endpoint: &Endpoint) {
+async fn answer_fault(stream: &mut Transport, fault: Fault, endpoint: &Endpoint) {
     tracing::debug!(rule = fault.reason(), "malformed request");
     endpoint.metrics.count(Outcome::Malformed, Protocol::Http1);
     let bytes: Bytes = respond::raw_fault(endpoint, fault);
@@ -169,7 +163,7 @@ async fn answer_fault(stream: &mut TcpStream, fault: Fault, endpoint: &Endpoint)
 
 /// Closes our side, then reads and drops what is still coming, within bounds: closing with unread bytes in the socket
 /// would reset the connection and destroy the answer on its way.
-async fn linger(mut stream: TcpStream) {
+async fn linger(mut stream: Transport) {
     let swallow = async {
         let _ = stream.shutdown().await;
         let mut buffer = [0; 4096];

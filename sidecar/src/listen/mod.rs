@@ -1,12 +1,15 @@
-//! The listener of the offload endpoint: accept, sniff, serve, linger. In: a bound socket. Out: requests for
+//! The listener of the offload endpoint: accept, open, serve, linger. In: a bound socket. Out: requests for
 //! [`crate::route`]. Every connection has a limit on each of its waits; more connections than the limit wait unaccepted.
 
 pub mod connection;
 pub mod head;
+pub mod open;
 pub mod pace;
 pub mod scan;
 pub mod sniff;
 pub mod stream;
+pub mod tls;
+pub mod transport;
 
 #[cfg(test)]
 mod tests;

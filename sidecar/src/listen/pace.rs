@@ -64,6 +64,11 @@ impl Pace {
         }
     }
 
+    /// The connection has begun to speak.
+    pub fn opened(&mut self, now: Instant) {
+        self.idle_since = now;
+    }
+
     /// Bytes arrived; `in_head` says whether they leave a head unfinished.
     pub fn received(&mut self, now: Instant, in_head: bool) {
         self.head_since = in_head.then(|| self.head_since.unwrap_or(now));

@@ -1,9 +1,9 @@
-//! Which protocol a connection speaks, within the time for its first byte. In: a fresh connection. Out: the protocol and
-//! the bytes already read, or nothing: closed. A silent peer and half an HTTP/2 preface both end at the deadline.
+//! Which protocol a connection speaks. In: a fresh connection. Out: the protocol and the bytes already read. A silent
+//! peer and half an HTTP/2 preface both leave it waiting; whoever asks sets the limit.
 
 use std::io;
 
-use tokio::{io::AsyncReadExt, net::TcpStream, time::Instant};
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -24,13 +24,7 @@ pub struct Sniffed {
 }
 
 /// Reads until the preface is complete or impossible.
-pub async fn sniff(stream: &mut TcpStream, deadline: Instant) -> io::Result<Sniffed> {
-    tokio::time::timeout_at(deadline, read(stream))
-        .await
-        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-}
-
-async fn read(stream: &mut TcpStream) -> io::Result<Sniffed> {
+pub async fn sniff(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Sniffed> {
     let mut bytes = Vec::with_capacity(PREFACE.len());
     loop {
         if bytes.len() == PREFACE.len() {

@@ -1,4 +1,4 @@
-//! A connection as hyper sees it: the sniffed bytes first, every byte of HTTP/1 past the scanner, every stall noted.
+//! A connection as hyper sees it: the sniffed bytes first, every byte of HTTP/1 past the scanner.
 //! It holds no data but the sniffed bytes; a fault stays here for the supervisor to answer.
 
 use std::{
@@ -9,12 +9,9 @@ use std::{
     time::Instant,
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{head::Fault, pace::Pace, scan::Scanner};
+use super::{head::Fault, pace::Pace, scan::Scanner, transport::Transport};
 
 /// A pace that the stream, the requests and the supervisor share.
 pub type SharedPace = Arc<Mutex<Pace>>;
@@ -24,9 +21,9 @@ pub fn with<T>(pace: &SharedPace, f: impl FnOnce(&mut Pace) -> T) -> T {
     f(&mut pace.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// A watched TCP connection.
+/// A watched connection.
 pub struct Watched {
-    stream: TcpStream,
+    stream: Transport,
     sniffed: Vec<u8>,
     scanner: Option<Scanner>,
     pace: SharedPace,
@@ -34,12 +31,12 @@ pub struct Watched {
 }
 
 impl Watched {
-    pub fn new(stream: TcpStream, sniffed: Vec<u8>, scanner: Option<Scanner>, pace: SharedPace) -> Self {
+    pub fn new(stream: Transport, sniffed: Vec<u8>, scanner: Option<Scanner>, pace: SharedPace) -> Self {
         Self { stream, sniffed, scanner, pace, fault: None }
     }
 
     /// The connection and what was wrong with it.
-    pub fn into_parts(self) -> (TcpStream, Option<Fault>) {
+    pub fn into_parts(self) -> (Transport, Option<Fault>) {
         (self.stream, self.fault)
     }
 
@@ -56,14 +53,6 @@ impl Watched {
         }
         with(&self.pace, |pace| pace.received(Instant::now(), in_head));
         Ok(())
-    }
-
-    fn note_sent(&self, result: &Poll<io::Result<usize>>) {
-        match result {
-            Poll::Ready(Ok(bytes)) => with(&self.pace, |pace| pace.sent(*bytes)),
-            Poll::Pending => with(&self.pace, |pace| pace.blocked(Instant::now())),
-            Poll::Ready(Err(_)) => {}
-        }
     }
 }
 
@@ -93,9 +82,7 @@ impl AsyncRead for Watched {
 
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.note_sent(&result);
-        result
+        Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -103,9 +90,7 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.note_sent(&result);
-        result
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {

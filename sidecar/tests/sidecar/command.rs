@@ -58,6 +58,12 @@ fn each_bad_value_is_78_and_its_key_is_named() {
         ("admission.maxConcurrency", format!("{good}admission: {{maxConcurrency: 0}}\n")),
         ("admission.maxTimeoutMilliseconds", format!("{good}admission: {{maxTimeoutMilliseconds: 1}}\n")),
         ("limits.idleMilliseconds", format!("{good}limits: {{idleMilliseconds: 0}}\n")),
+        ("limits.tlsHandshakeMilliseconds", format!("{good}limits: {{tlsHandshakeMilliseconds: 0}}\n")),
+        (
+            "minimumVersion",
+            format!("{good}tls: {{certificateFile: /c, keyFile: /k, minimumVersion: \"1.1\"}}\n"),
+        ),
+        ("keyFile", format!("{good}tls: {{certificateFile: /nonexistent}}\n")),
         ("digest", good.replace("name: m", "name: m, digest: abc")),
         ("auth", format!("{good}auth: Jwt\n")),
         ("listen", "upstream: {http: \"http://127.0.0.1:1\"}\nmodel: {name: m}\n".into()),

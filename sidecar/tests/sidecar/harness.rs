@@ -12,9 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use serde_json::{Value, json};
 
-use crate::server::Server;
+use crate::{
+    server::Server,
+    site::{SITE, host},
+};
 
 /// How long a condition may take before a test fails; never how long anything should take.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -59,8 +63,18 @@ pub fn binary() -> Command {
     Command::new(env!("CARGO_BIN_EXE_longshore-sidecar"))
 }
 
+/// How clients speak to a sidecar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    Clear,
+    Tls,
+}
+
+pub const BOTH: [Over; 2] = [Over::Clear, Over::Tls];
+
 /// A running sidecar.
 pub struct Sidecar {
+    pub over: Over,
     pub process: Child,
     pub address: SocketAddr,
     pub admin: SocketAddr,
@@ -90,15 +104,27 @@ impl Sidecar {
 
     /// Starts one that is ready, with changes to the configuration.
     pub fn with(server: &Server, change: impl FnOnce(&mut Value)) -> Self {
-        let sidecar = Self::unready(server, change);
+        Self::over(Over::Clear, server, change)
+    }
+
+    /// Starts one that is ready, in the clear or inside TLS.
+    pub fn over(over: Over, server: &Server, change: impl FnOnce(&mut Value)) -> Self {
+        let sidecar = Self::launch(over, server, change);
         sidecar.wait_ready();
         sidecar
     }
 
     /// Starts one.
     pub fn unready(server: &Server, change: impl FnOnce(&mut Value)) -> Self {
+        Self::launch(Over::Clear, server, change)
+    }
+
+    fn launch(over: Over, server: &Server, change: impl FnOnce(&mut Value)) -> Self {
         let folder = Folder::new();
         let mut value = config(server, &folder);
+        if over == Over::Tls {
+            value["tls"] = SITE.server().files(&folder.0);
+        }
         change(&mut value);
         let file = folder.file("config.yaml", value.to_string());
         let mut process = binary()
@@ -122,7 +148,7 @@ impl Sidecar {
         }
         let line: Value = serde_json::from_str(&started().unwrap()).unwrap();
         let address = |key: &str| line[key].as_str().unwrap().parse().unwrap();
-        Self { process, address: address("listen"), admin: address("admin"), folder, log }
+        Self { over, process, address: address("listen"), admin: address("admin"), folder, log }
     }
 
     pub fn wait_ready(&self) {
@@ -134,7 +160,10 @@ impl Sidecar {
     }
 
     pub fn client(&self) -> Client {
-        Client::to(self.address)
+        match self.over {
+            Over::Clear => Client::to(self.address),
+            Over::Tls => Client::tls(self.address, SITE.client()),
+        }
     }
 
     pub fn get(&self, path: &str) -> Reply {
@@ -202,7 +231,37 @@ pub fn infer(headers: &str, body: &str) -> String {
 /// A connection that speaks bytes.
 pub struct Client {
     pub stream: TcpStream,
-    reader: BufReader<TcpStream>,
+    reader: BufReader<Link>,
+}
+
+enum Link {
+    Clear(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Read for Link {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Clear(stream) => stream.read(buf),
+            Self::Tls(stream) => stream.read(buf),
+        }
+    }
+}
+
+impl Write for Link {
+    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Clear(stream) => stream.write(buf),
+            Self::Tls(stream) => stream.write(buf),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self {
+            Self::Clear(stream) => stream.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
 }
 
 /// A response.
@@ -247,16 +306,37 @@ impl Reply {
 
 impl Client {
     pub fn to(address: SocketAddr) -> Self {
+        Self::linked(address, Link::Clear)
+    }
+
+    /// One that speaks inside TLS; the handshake comes with the first byte that is sent or awaited.
+    pub fn tls(address: SocketAddr, config: ClientConfig) -> Self {
+        let session = ClientConnection::new(Arc::new(config), host()).unwrap();
+        Self::linked(address, |tcp| Link::Tls(Box::new(StreamOwned::new(session, tcp))))
+    }
+
+    fn linked(address: SocketAddr, link: impl FnOnce(TcpStream) -> Link) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        let reader = BufReader::new(stream.try_clone().unwrap());
+        let reader = BufReader::new(link(stream.try_clone().unwrap()));
         Self { stream, reader }
+    }
+
+    /// The handshake as it came out.
+    pub fn session(&mut self) -> Result<&ClientConnection, rustls::Error> {
+        let Link::Tls(tls) = self.reader.get_mut() else { panic!("in the clear") };
+        if tls.conn.is_handshaking()
+            && let Err(error) = tls.conn.complete_io(&mut tls.sock)
+        {
+            return Err(error.downcast().expect("TLS says why"));
+        }
+        Ok(&tls.conn)
     }
 
     pub fn send(&mut self, text: impl AsRef<[u8]>) {
         // The other side may have answered and closed; the answer is what the test reads next.
-        let _ = self.stream.write_all(text.as_ref());
+        let _ = self.reader.get_mut().write_all(text.as_ref());
     }
 
     pub fn ask(&mut self, text: &str) -> Reply {
@@ -277,8 +357,13 @@ impl Client {
         match self.reader.read(&mut [0; 1]) {
             Ok(0) => true,
             Ok(_) => false,
-            Err(error) => error.kind() == ErrorKind::ConnectionReset,
+            Err(error) => matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof),
         }
+    }
+
+    /// Whether the other side said that the connection ends here.
+    pub fn is_ended(&mut self) -> bool {
+        matches!(self.reader.read(&mut [0; 1]), Ok(0))
     }
 
     /// A head, and the connection stands before its body.
@@ -341,6 +426,11 @@ impl Client {
                 return;
             }
         }
+    }
+
+    /// Everything until the end.
+    pub fn read_to_end(&mut self, rest: &mut Vec<u8>) -> std::io::Result<usize> {
+        self.reader.read_to_end(rest)
     }
 
     /// Exactly so many bytes.

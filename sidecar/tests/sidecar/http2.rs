@@ -10,7 +10,11 @@ use hyper::{
     client::conn::http2::{self, SendRequest},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
 
 use crate::{
     harness::{PATIENCE, Sidecar, eventually},
@@ -24,14 +28,20 @@ async fn connect(sidecar: &Sidecar) -> (Sender, tokio::task::JoinHandle<()>) {
 }
 
 async fn connect_with(sidecar: &Sidecar, window_bytes: u32) -> (Sender, tokio::task::JoinHandle<()>) {
-    let stream = TcpStream::connect(sidecar.address).await.unwrap();
+    sender(TcpStream::connect(sidecar.address).await.unwrap(), window_bytes).await
+}
+
+pub async fn sender(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    window_bytes: u32,
+) -> (Sender, tokio::task::JoinHandle<()>) {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder.initial_stream_window_size(window_bytes);
     let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
     (sender, tokio::spawn(async move { drop(connection.await) }))
 }
 
-fn request(method: &str, path: &str, body: &'static str) -> Request<Full<Bytes>> {
+pub fn request(method: &str, path: &str, body: &'static str) -> Request<Full<Bytes>> {
     Request::builder().method(method).uri(format!("http://a{path}")).body(Full::from(body)).unwrap()
 }
 
@@ -40,7 +50,7 @@ fn outcome(response: &Response<Incoming>) -> &str {
 }
 
 /// Runs a test's client on a runtime of its own; scripts and waits block other threads.
-fn block_on<F: Future>(future: F) -> F::Output {
+pub fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

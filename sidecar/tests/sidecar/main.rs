@@ -14,4 +14,6 @@ mod pages;
 mod passage;
 mod readiness;
 mod server;
+mod site;
 mod slots;
+mod tls;

@@ -27,6 +27,9 @@ pub struct SidecarConfig {
     /// Bounds on connections and bodies.
     #[serde(default)]
     pub limits: Limits,
+    /// Certificate of the offload endpoint; without it the endpoint speaks in the clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
     /// Who may ask.
     #[serde(default)]
     pub auth: Auth,
@@ -120,6 +123,8 @@ pub struct Limits {
     pub header_bytes: u32,
     /// From accepting a connection to its first byte, in milliseconds.
     pub first_byte_milliseconds: u64,
+    /// From accepting a connection to the end of its TLS handshake, in milliseconds.
+    pub tls_handshake_milliseconds: u64,
     /// From the first byte of a request to the end of its headers, in milliseconds.
     pub headers_milliseconds: u64,
     /// Slowest body, either way, averaged over `bodyWindowMilliseconds`, in bytes per second.
@@ -143,6 +148,7 @@ impl Default for Limits {
             headers: 64,
             header_bytes: 32_768,
             first_byte_milliseconds: 5_000,
+            tls_handshake_milliseconds: 5_000,
             headers_milliseconds: 10_000,
             body_bytes_per_second: 1_024,
             body_window_milliseconds: 10_000,
@@ -151,6 +157,31 @@ impl Default for Limits {
             upload_buffer_bytes: 8 << 20,
         }
     }
+}
+
+/// TLS of the offload endpoint. Its files are read again when they change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Tls {
+    /// Certificates, PEM: the endpoint's own, then those that signed for it.
+    pub certificate_file: String,
+    /// Private key of the first, PEM.
+    pub key_file: String,
+    /// The oldest version that is spoken.
+    #[serde(default)]
+    pub minimum_version: TlsVersion,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TlsVersion {
+    /// 1.3.
+    #[default]
+    #[serde(rename = "1.3")]
+    V1_3,
+    /// 1.2.
+    #[serde(rename = "1.2")]
+    V1_2,
 }
 
 /// Who may ask.

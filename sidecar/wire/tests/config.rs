@@ -27,6 +27,7 @@ fn three_keys_are_enough_and_the_rest_has_the_documented_defaults() {
         ("/limits/headers", 64.into()),
         ("/limits/headerBytes", 32768.into()),
         ("/limits/firstByteMilliseconds", 5000.into()),
+        ("/limits/tlsHandshakeMilliseconds", 5000.into()),
         ("/limits/headersMilliseconds", 10000.into()),
         ("/limits/bodyBytesPerSecond", 1024.into()),
         ("/limits/bodyWindowMilliseconds", 10000.into()),

@@ -35,6 +35,7 @@ fn config(valid: &Valid) -> SidecarConfig {
         },
         admission: valid.admission.clone(),
         limits: Limits::default(),
+        tls: None,
         auth: Auth::None,
         advertise: Advertise {
             nodes_file: Some(format!("{}/{}", paths::POLICY_FOLDER, paths::NODES_KEY)),
