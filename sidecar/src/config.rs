@@ -1,6 +1,8 @@
 //! The checked configuration: addresses parsed, times as durations, nothing left to doubt. In: the file's text and the
 //! environment. Out: [`Config`], or an error that names the key and the fix.
 
+mod security;
+
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use wire::{SidecarConfig, config::LoadHeader, name};
@@ -34,6 +36,7 @@ pub struct Config {
     pub admission: Admission,
     pub limits: Limits,
     pub tls: Option<wire::config::Tls>,
+    pub auth: wire::config::Auth,
     pub advertise: Advertise,
     pub load_header: LoadHeader,
     pub quiet: Duration,
@@ -97,6 +100,7 @@ pub fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Co
     if raw.model.version.as_deref().is_some_and(|version| !name::is_version(version)) {
         return Err(key("model.version", "use a positive whole number, such as \"3\""));
     }
+    security::check(raw.tls.as_ref(), &raw.auth)?;
     Ok(Config {
         listen: socket("listen", &raw.listen)?,
         admin: socket("admin", &with_pod_ip(&raw.admin, &variable)?)?,
@@ -105,6 +109,7 @@ pub fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Co
         admission: admission(&raw.admission)?,
         limits: limits(&raw.limits)?,
         tls: raw.tls,
+        auth: raw.auth,
         advertise: advertise(raw.advertise, &variable),
         model: raw.model,
         load_header: raw.load_header,

@@ -6,6 +6,8 @@ use http::HeaderValue;
 use tokio::sync::Semaphore;
 
 use crate::{
+    auth::Auth,
+    clock::Clock,
     config::{Config, Error},
     drain::Drain,
     ending::Running,
@@ -26,7 +28,9 @@ const RELAYS_MAX: usize = 16;
 pub struct Endpoint {
     pub config: Config,
     pub names: Names,
+    pub clock: Arc<Clock>,
     pub tls: Option<Tls>,
+    pub auth: Auth,
     pub connections: Arc<Semaphore>,
     pub uploads: Arc<Semaphore>,
     pub upload_memory: Arc<Semaphore>,
@@ -57,10 +61,15 @@ impl Endpoint {
             endpoint: header(&config.advertise.endpoint_id).unwrap_or(HeaderValue::from_static("endpoint")),
             digest: config.model.digest.as_ref().and_then(|digest| header(digest.as_str())),
         };
-        let tls = config.tls.clone().map(Tls::load).transpose().map_err(|fix| Error::key("tls", fix))?;
+        let clock = Clock::new();
+        let tls = config.tls.clone().map(|tls| Tls::load(tls, Arc::clone(&clock))).transpose();
+        let tls = tls.map_err(|fix| Error::key("tls", fix))?;
+        let auth = Auth::load(&config.auth).map_err(|fix| Error::key("auth.Jwt.jwksFile", fix))?;
         Ok(Arc::new(Self {
             names,
+            clock,
             tls,
+            auth,
             connections: Arc::new(Semaphore::new(config.limits.connections)),
             uploads: Arc::new(Semaphore::new(config.limits.uploads)),
             upload_memory: Arc::new(Semaphore::new(config.limits.upload_buffer_bytes)),

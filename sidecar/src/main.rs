@@ -4,6 +4,8 @@ mod admin;
 mod admit;
 mod answer;
 mod args;
+mod auth;
+mod clock;
 mod config;
 mod drain;
 mod ending;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE},
+    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
 };
 use wire::{LoadReport, Outcome, Problem, config::LoadHeader, header, problem};
 
@@ -22,11 +22,13 @@ pub struct Refusal {
     pub status: Option<StatusCode>,
     /// The method that the path takes.
     pub allow: Option<&'static str>,
+    /// How to prove who asks.
+    pub challenge: Option<&'static str>,
 }
 
 impl From<Outcome> for Refusal {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, status: None, allow: None }
+        Self { outcome, status: None, allow: None, challenge: None }
     }
 }
 
@@ -65,6 +67,9 @@ pub fn refuse(endpoint: &Endpoint, refusal: &Refusal, form: Option<LoadForm>) ->
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(problem::CONTENT_TYPE));
     if let Some(method) = refusal.allow {
         headers.insert(ALLOW, HeaderValue::from_static(method));
+    }
+    if let Some(challenge) = refusal.challenge {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     provenance(endpoint, headers, refusal.outcome, form);
     reply

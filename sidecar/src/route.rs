@@ -1,5 +1,5 @@
 //! Every request of the offload endpoint passes here. In: a request whose head was checked. Out: a response; exactly one
-//! outcome. Order of the questions: does the path exist, does it take the method, who answers it.
+//! outcome. Order of the questions: who asks, does the path exist, does it take the method, who answers it.
 
 use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc};
 
@@ -12,6 +12,7 @@ use wire::{Outcome, path::Target};
 
 use crate::{
     answer::OpenRequest,
+    auth::peer::Peer,
     drain::Phase,
     ending::Ending,
     endpoint::Endpoint,
@@ -29,6 +30,7 @@ use crate::{
 pub struct Requests {
     endpoint: Arc<Endpoint>,
     protocol: Protocol,
+    peer: Option<Arc<Peer>>,
     pace: SharedPace,
 }
 
@@ -36,14 +38,20 @@ pub struct Requests {
 pub struct Context {
     pub endpoint: Arc<Endpoint>,
     pub protocol: Protocol,
+    pub peer: Option<Arc<Peer>>,
     pub form: Option<LoadForm>,
     /// The body, or a part of it, is still on its way.
     pub unread: bool,
 }
 
 impl Requests {
-    pub fn new(endpoint: Arc<Endpoint>, protocol: Protocol, pace: SharedPace) -> Self {
-        Self { endpoint, protocol, pace }
+    pub fn new(
+        endpoint: Arc<Endpoint>,
+        protocol: Protocol,
+        peer: Option<Arc<Peer>>,
+        pace: SharedPace,
+    ) -> Self {
+        Self { endpoint, protocol, peer, pace }
     }
 }
 
@@ -59,6 +67,7 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
             form: respond::load_form(&self.endpoint, request.headers()),
             endpoint: Arc::clone(&self.endpoint),
             protocol: self.protocol,
+            peer: self.peer.clone(),
             unread: !request.body().is_end_stream(),
         };
         Box::pin(async move { Ok(answer(cx, request, &pace).await.map(|body| body.within(open))) })
@@ -91,8 +100,8 @@ async fn answer(mut cx: Context, request: Request<Incoming>, pace: &SharedPace) 
     reply
 }
 
-async fn dispatch(cx: &mut Context, request: Request<Incoming>) -> Result<Reply, Refusal> {
-    let target = match find(cx, &request) {
+async fn dispatch(cx: &mut Context, mut request: Request<Incoming>) -> Result<Reply, Refusal> {
+    let target = match find(cx, &mut request) {
         Ok(target) => target,
         Err(refusal) => {
             Ending::begin(&cx.endpoint, cx.protocol).finish(refusal.outcome);
@@ -108,17 +117,19 @@ async fn dispatch(cx: &mut Context, request: Request<Incoming>) -> Result<Reply,
     }
 }
 
-fn find(cx: &Context, request: &Request<Incoming>) -> Result<Target, Refusal> {
+fn find(cx: &Context, request: &mut Request<Incoming>) -> Result<Target, Refusal> {
     if cx.protocol == Protocol::Http2 {
         check_http2(cx, request)?;
     }
+    let endpoint = &cx.endpoint;
+    endpoint.auth.device(cx.peer.as_deref(), request.headers_mut(), endpoint.clock.now())?;
     let target = Target::parse(request.uri().path(), &cx.endpoint.config.model.name)
         .ok_or_else(|| Refusal::from(Outcome::NotFound))?;
     if request.method().as_str() == target.method() {
         return Ok(target);
     }
     let status = Some(StatusCode::METHOD_NOT_ALLOWED);
-    Err(Refusal { outcome: Outcome::NotFound, status, allow: Some(target.method()) })
+    Err(Refusal { status, allow: Some(target.method()), ..Outcome::NotFound.into() })
 }
 
 /// What [`crate::listen::head`] checks for HTTP/1, as far as HTTP/2 leaves room for it.

@@ -50,7 +50,8 @@ pub async fn serve(stream: TcpStream, endpoint: &Arc<Endpoint>) {
         Err(error) => return tracing::debug!(%error, "connection did not begin"),
     };
     with(&pace, |pace| pace.opened(Instant::now()));
-    let requests = Requests::new(Arc::clone(endpoint), opened.protocol, Arc::clone(&pace));
+    let peer = opened.peer.clone();
+    let requests = Requests::new(Arc::clone(endpoint), opened.protocol, peer, Arc::clone(&pace));
     match opened.protocol {
         // On the heap each: an idle connection pays for its own protocol only.
         Protocol::Http1 => Box::pin(serve_http1(opened, pace, requests, endpoint)).await,

@@ -1,7 +1,7 @@
 //! How a connection begins. In: an accepted socket. Out: its bytes, its protocol and what was read ahead of it, or
 //! nothing: closed. Handshake and first byte have a limit each.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 
@@ -9,12 +9,14 @@ use super::{
     sniff::{Protocol, sniff},
     transport::{Socket, Transport},
 };
-use crate::endpoint::Endpoint;
+use crate::{auth::peer::Peer, endpoint::Endpoint};
 
 /// A connection that speaks.
 pub struct Opened {
     pub transport: Transport,
     pub protocol: Protocol,
+    /// Whose certificate it was opened with.
+    pub peer: Option<Arc<Peer>>,
     /// Its first bytes.
     pub bytes: Vec<u8>,
 }
@@ -22,17 +24,17 @@ pub struct Opened {
 /// Waits for the peer's first words.
 pub async fn open(socket: Socket, endpoint: &Endpoint) -> io::Result<Opened> {
     let limits = &endpoint.config.limits;
-    let (mut transport, agreed) = match &endpoint.tls {
-        None => (Transport::Plain(socket), None),
+    let (mut transport, agreed, peer) = match &endpoint.tls {
+        None => (Transport::Plain(socket), None, None),
         Some(tls) => {
             // On the heap: it is long gone when the connection idles.
-            let (stream, protocol) = within(limits.tls_handshake_max, Box::pin(tls.accept(socket))).await?;
-            (Transport::Tls(stream), Some(protocol))
+            let agreement = within(limits.tls_handshake_max, Box::pin(tls.accept(socket))).await?;
+            (Transport::Tls(agreement.stream), Some(agreement.protocol), agreement.peer.map(Arc::new))
         }
     };
     let sniffed = within(limits.first_byte_max, sniff(&mut transport)).await?;
     // What the handshake agreed on holds, whatever the first bytes look like.
-    Ok(Opened { transport, protocol: agreed.unwrap_or(sniffed.protocol), bytes: sniffed.bytes })
+    Ok(Opened { transport, protocol: agreed.unwrap_or(sniffed.protocol), peer, bytes: sniffed.bytes })
 }
 
 async fn within<T>(time: Duration, step: impl Future<Output = io::Result<T>>) -> io::Result<T> {

@@ -48,6 +48,12 @@ fn a_key_nobody_knows_is_78_with_its_name_and_line() {
 #[test]
 fn each_bad_value_is_78_and_its_key_is_named() {
     let good = "listen: 127.0.0.1:0\nupstream: {http: \"http://127.0.0.1:1\"}\nmodel: {name: m}\n";
+    let tls = "tls: {certificateFile: /c, keyFile: /k";
+    let jwt = |issuer: &str, audience: &str, algorithm: &str| {
+        format!(
+            "{{Jwt: {{issuer: \"{issuer}\", audiences: [{audience}], algorithms: [{algorithm}], jwksFile: /j}}}}"
+        )
+    };
     let cases = [
         ("model.name", good.replace("name: m", "name: M/..")),
         ("model.version", good.replace("name: m", "name: m, version: \"0\"")),
@@ -66,6 +72,15 @@ fn each_bad_value_is_78_and_its_key_is_named() {
         ("keyFile", format!("{good}tls: {{certificateFile: /nonexistent}}\n")),
         ("digest", good.replace("name: m", "name: m, digest: abc")),
         ("auth", format!("{good}auth: Jwt\n")),
+        ("tls: set it", format!("{good}auth: MutualTls\n")),
+        ("tls: set it", format!("{good}auth: {}\n", jwt("i", "a", "ES256"))),
+        ("tls.clientCaFile", format!("{good}{tls}}}\nauth: MutualTls\n")),
+        ("tls.clientCaFile", format!("{good}{tls}, clientCaFile: /a}}\nauth: None\n")),
+        ("auth.Jwt.issuer", format!("{good}{tls}}}\nauth: {}\n", jwt("", "a", "ES256"))),
+        ("auth.Jwt.audiences", format!("{good}{tls}}}\nauth: {}\n", jwt("i", "", "ES256"))),
+        ("auth.Jwt.algorithms", format!("{good}{tls}}}\nauth: {}\n", jwt("i", "a", ""))),
+        ("HS256", format!("{good}{tls}}}\nauth: {}\n", jwt("i", "a", "HS256"))),
+        ("none", format!("{good}{tls}}}\nauth: {}\n", jwt("i", "a", "none"))),
         ("listen", "upstream: {http: \"http://127.0.0.1:1\"}\nmodel: {name: m}\n".into()),
     ];
     for (key, text) in cases {

@@ -433,6 +433,11 @@ impl Client {
         self.reader.read_to_end(rest)
     }
 
+    /// Whether an answer comes and not the end.
+    pub fn is_heard(&mut self) -> bool {
+        self.reader.read(&mut [0; 1]).is_ok_and(|bytes| bytes > 0)
+    }
+
     /// Exactly so many bytes.
     pub fn bytes(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count];

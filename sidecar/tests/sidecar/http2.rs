@@ -21,7 +21,7 @@ use crate::{
     server::{ANSWER, Door, Server, answer},
 };
 
-type Sender = SendRequest<Full<Bytes>>;
+pub type Sender = SendRequest<Full<Bytes>>;
 
 async fn connect(sidecar: &Sidecar) -> (Sender, tokio::task::JoinHandle<()>) {
     connect_with(sidecar, 65_535).await

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod auth;
 mod command;
 mod download;
 mod drain;
@@ -17,3 +18,4 @@ mod server;
 mod site;
 mod slots;
 mod tls;
+mod tokens;

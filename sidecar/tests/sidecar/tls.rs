@@ -10,11 +10,12 @@ use std::{
 
 use rustls::{AlertDescription, HandshakeKind, ProtocolVersion, pki_types::CertificateDer, version};
 use serde_json::json;
+use tokio::{net::TcpStream, task::JoinHandle};
 use tokio_rustls::TlsConnector;
 
 use crate::{
     harness::{Client, Over, Sidecar, binary, eventually, infer},
-    http2::{block_on, request, sender},
+    http2::{Sender, block_on, request, sender},
     server::{ANSWER, Server},
     site::{Identity, SITE, host},
 };
@@ -27,6 +28,14 @@ fn speaking(sidecar: &Sidecar, protocols: &[&str]) -> Client {
     let mut config = SITE.client();
     config.alpn_protocols = protocols.iter().map(|one| one.as_bytes().to_vec()).collect();
     Client::tls(sidecar.address, config)
+}
+
+/// HTTP/2 as a handshake agreed on it, without a certificate of the client.
+pub async fn http2(sidecar: &Sidecar) -> (Sender, JoinHandle<()>) {
+    let mut config = SITE.client();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let tcp = TcpStream::connect(sidecar.address).await.unwrap();
+    sender(TlsConnector::from(Arc::new(config)).connect(host(), tcp).await.unwrap(), 65_535).await
 }
 
 /// The certificate that a new connection is shown.
@@ -77,11 +86,7 @@ fn http2_is_served() {
     let server = Server::start();
     let sidecar = over_tls(&server);
     block_on(async {
-        let mut config = SITE.client();
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        let tcp = tokio::net::TcpStream::connect(sidecar.address).await.unwrap();
-        let stream = TlsConnector::from(Arc::new(config)).connect(host(), tcp).await.unwrap();
-        let (mut sender, _connection) = sender(stream, 65_535).await;
+        let (mut sender, _connection) = http2(&sidecar).await;
         let response = sender.send_request(request("POST", "/v2/models/m/infer", "{}")).await.unwrap();
         assert_eq!(response.headers()["longshore-outcome"], "served");
     });

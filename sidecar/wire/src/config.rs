@@ -167,6 +167,9 @@ pub struct Tls {
     pub certificate_file: String,
     /// Private key of the first, PEM.
     pub key_file: String,
+    /// Certificates of the authorities that sign for devices, PEM. Absent: no device is asked for a certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_ca_file: Option<String>,
     /// The oldest version that is spoken.
     #[serde(default)]
     pub minimum_version: TlsVersion,
@@ -185,11 +188,40 @@ pub enum TlsVersion {
 }
 
 /// Who may ask.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Auth {
     /// Anyone who reaches the port.
     #[default]
     None,
+    /// Devices whose certificate is signed by an authority of `tls.clientCaFile` and holds a SPIFFE id.
+    MutualTls,
+    /// Devices with a bearer token.
+    Jwt(Jwt),
+}
+
+/// What a bearer token must be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Jwt {
+    /// Its `iss`, letter by letter.
+    pub issuer: String,
+    /// Its `aud` is, or holds, one of these.
+    pub audiences: Vec<String>,
+    /// It is signed in one of these ways.
+    pub algorithms: Vec<Algorithm>,
+    /// Public keys of the issuer, a JSON Web Key Set; read again when it changes.
+    pub jwks_file: String,
+}
+
+/// A way to sign a token. Those that need a shared secret are not among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Algorithm {
+    /// ECDSA on P-256 with SHA-256.
+    ES256,
+    /// RSA PKCS #1 version 1.5 with SHA-256.
+    RS256,
+    /// Ed25519.
+    EdDSA,
 }
 
 /// How an endpoint calls itself: written out, or looked up by `NODE_NAME` in a table that is read again when it changes.

@@ -85,3 +85,22 @@ fn a_policy_bundle_needs_no_endpoints_and_keeps_what_it_has() {
     let again = serde_json::from_str(&serde_json::to_string(&bundle).unwrap()).unwrap();
     assert_eq!(bundle, again);
 }
+
+#[test]
+fn credentials_are_read_in_each_of_their_forms() {
+    let jwt = serde_json::json!({"Jwt": {"issuer": "https://issuer.example", "audiences": ["offload"],
+        "algorithms": ["ES256", "RS256", "EdDSA"], "jwksFile": "/keys"}});
+    for auth in ["None".into(), "MutualTls".into(), jwt] {
+        let mut value = smallest();
+        value["auth"] = auth.clone();
+        let config: SidecarConfig = serde_json::from_value(value).unwrap();
+        assert_eq!(serde_json::to_value(&config).unwrap()["auth"], auth);
+    }
+    for algorithm in ["none", "HS256", "PS256", "ES384"] {
+        let mut value = smallest();
+        value["auth"] = serde_json::json!({"Jwt": {"issuer": "i", "audiences": ["a"], "algorithms": [algorithm],
+            "jwksFile": "/keys"}});
+        let error = serde_json::from_value::<SidecarConfig>(value).unwrap_err().to_string();
+        assert!(error.contains(algorithm), "{error}");
+    }
+}
