@@ -5,6 +5,7 @@
 
 mod admin;
 mod apply;
+mod certificate;
 mod classes;
 mod config;
 mod context;

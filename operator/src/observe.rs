@@ -1,8 +1,10 @@
 //! What is to be seen after applying: children, pods, nodes, and one handshake for each endpoint.
 
-use crds::class::NodeAddress;
 use kube::ResourceExt as _;
-use plan::{Inputs, Observed, Probe, Valid, World, resources::node_table};
+use plan::{
+    Inputs, Observed, Probe, Valid, World,
+    resources::{Dialling, node_table},
+};
 
 use crate::{apply::Applied, context::Context, fetch, probe::Target};
 
@@ -12,7 +14,7 @@ pub async fn accepted(ctx: &Context, valid: &Valid, applied: Applied) -> Observe
     // What was just written is younger than the cache.
     world.deployment = applied.deployment.or(world.deployment);
     world.service = applied.service.or(world.service);
-    let probes = probe(ctx, &valid.model.name, valid.class.endpoint.node_address, &world).await;
+    let probes = probe(ctx, &valid.model.name, (&valid.class.endpoint).into(), &world).await;
     Observed { world, probes, refusals: applied.refusals }
 }
 
@@ -27,13 +29,13 @@ pub async fn rejected(ctx: &Context, inputs: &Inputs) -> Observed {
     };
     let served_under = status.class_name.as_deref();
     let class = inputs.classes.iter().find(|class| class.metadata.name.as_deref() == served_under);
-    let address = class.map(|class| class.spec.endpoint.node_address).unwrap_or_default();
-    let probes = probe(ctx, &model, address, &inputs.world).await;
+    let dialling = class.map(|class| (&class.spec.endpoint).into()).unwrap_or_default();
+    let probes = probe(ctx, &model, dialling, &inputs.world).await;
     Observed { world: inputs.world.clone(), probes, refusals: Vec::new() }
 }
 
-async fn probe(ctx: &Context, model: &str, address: NodeAddress, world: &World) -> Vec<Probe> {
-    let nodes = node_table(address, world).nodes;
+async fn probe(ctx: &Context, model: &str, dialling: Dialling, world: &World) -> Vec<Probe> {
+    let nodes = node_table(dialling, world).nodes;
     let targets = nodes.into_iter().map(|node| Target { node: node.name, url: node.url });
     ctx.prober.probe(&ctx.metrics, model, targets).await
 }

@@ -1,7 +1,8 @@
 //! Handshakes with endpoints: `GET /v2/models/{m}/ready` at the address that devices dial.
 //!
 //! An answer counts only if its `longshore-endpoint` names the node that was meant: from inside a cluster a node port may
-//! lead elsewhere. What answered within the last second is not asked again.
+//! lead elsewhere. An endpoint that asks for credentials was reached when it says so: the operator has none. What answered
+//! within the last second is not asked again.
 
 use std::{
     collections::HashMap,
@@ -11,14 +12,19 @@ use std::{
 
 use futures::{StreamExt as _, stream};
 use http_body_util::Empty;
-use hyper::{Request, StatusCode, body::Bytes};
+use hyper::{
+    Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
 use plan::{Probe, ProbeResult};
+use wire::Outcome;
 
-use crate::metrics::Metrics;
+use crate::{certificate, metrics::Metrics};
 
 /// Longest time until a node accepts the connection; one without a pod drops packets.
 const CONNECT_MAX: Duration = Duration::from_secs(1);
@@ -42,7 +48,7 @@ pub struct Target {
 
 /// Dials endpoints.
 pub struct Prober {
-    client: Client<HttpConnector, Empty<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     reached: Mutex<HashMap<(String, String), Instant>>,
 }
 
@@ -50,6 +56,12 @@ impl Default for Prober {
     fn default() -> Self {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_MAX));
+        connector.enforce_http(false);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(certificate::client())
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
         // A kept connection would stay with one pod and say nothing about new ones.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
         Self { client, reached: Mutex::default() }
@@ -122,9 +134,16 @@ impl Prober {
         match named {
             Some(named) if named == node => match answer.status() {
                 StatusCode::OK => ProbeResult::Reached,
+                _ if asks_for_credentials(&answer) => ProbeResult::Reached,
                 status => ProbeResult::NotReady(status.as_u16()),
             },
             other => ProbeResult::WrongEndpoint(other.unwrap_or_default().to_owned()),
         }
     }
+}
+
+/// Whether its model is ready is then the kubelet's word alone.
+fn asks_for_credentials(answer: &Response<Incoming>) -> bool {
+    let outcome = answer.headers().get(wire::header::OUTCOME);
+    outcome.is_some_and(|word| word == Outcome::Unauthenticated.word())
 }

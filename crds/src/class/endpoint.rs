@@ -5,8 +5,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How devices reach the offloads of a class.
-#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[x_kube(crates(kube_core = "::kube_core"))]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.auth == 'None' || has(self.tls)")
+    .message("endpoint.tls: name the Secret with the certificate, or set endpoint.auth to None: what proves a device must not travel in the clear"))]
+#[x_kube(validation = Rule::new("self.auth != 'MutualTls' || !has(self.tls) || has(self.tls.clientCaConfigMapName)")
+    .message("endpoint.tls.clientCaConfigMapName: name the ConfigMap with the authorities that sign for devices, or choose another endpoint.auth"))]
+#[x_kube(validation = Rule::new("self.auth != 'None' || !has(self.tls) || !has(self.tls.clientCaConfigMapName)")
+    .message("endpoint.tls.clientCaConfigMapName: take it out, or set endpoint.auth to MutualTls or Jwt: with None no certificate is asked for"))]
+#[x_kube(validation = Rule::new("(self.auth == 'Jwt') == has(self.jwt)")
+    .message("endpoint.jwt: set it when endpoint.auth is Jwt, and only then"))]
 pub struct Endpoint {
     /// How the endpoint leaves the cluster.
     #[serde(default)]
@@ -17,8 +26,14 @@ pub struct Endpoint {
     /// Which address of a node devices dial.
     #[serde(default)]
     pub node_address: NodeAddress,
+    /// Certificate of the endpoints. Absent: they speak in the clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
     /// Who may ask. None must be written out.
     pub auth: Auth,
+    /// What a bearer token must be, with auth Jwt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwt: Option<Jwt>,
 }
 
 /// How an endpoint leaves the cluster.
@@ -56,9 +71,55 @@ pub enum NodeAddress {
     Annotation,
 }
 
+/// Certificate of the endpoints, and of their devices.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tls {
+    /// Secret in the offload's namespace with the keys tls.crt and tls.key. Devices dial nodes: the certificate names their addresses.
+    #[schemars(length(min = 1, max = 253))]
+    pub secret_name: String,
+    /// ConfigMap in the offload's namespace whose key ca.crt holds the authorities that sign for devices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub client_ca_config_map_name: Option<String>,
+}
+
 /// Who may ask.
 #[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Auth {
     /// Anyone who reaches the port.
     None,
+    /// Devices whose certificate holds a SPIFFE id.
+    MutualTls,
+    /// Devices with a bearer token.
+    Jwt,
+}
+
+/// What a bearer token must be.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Jwt {
+    /// Its iss, letter by letter.
+    #[schemars(length(min = 1, max = 512))]
+    pub issuer: String,
+    /// Its aud is, or holds, one of these.
+    #[schemars(length(min = 1, max = 16), inner(length(min = 1, max = 512)))]
+    pub audiences: Vec<String>,
+    /// It is signed in one of these ways.
+    #[schemars(length(min = 1, max = 3))]
+    pub algorithms: Vec<Algorithm>,
+    /// ConfigMap in the offload's namespace whose key jwks.json holds the issuer's public keys.
+    #[schemars(length(min = 1, max = 253))]
+    pub jwks_config_map_name: String,
+}
+
+/// A way to sign a token.
+#[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Algorithm {
+    /// ECDSA on P-256 with SHA-256.
+    ES256,
+    /// RSA PKCS 1 version 1.5 with SHA-256.
+    RS256,
+    /// Ed25519.
+    EdDSA,
 }

@@ -10,7 +10,7 @@ use kube_derive::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use endpoint::{Auth, Endpoint, Exposure, NodeAddress, PortRange};
+pub use endpoint::{Algorithm, Auth, Endpoint, Exposure, Jwt, NodeAddress, PortRange, Tls};
 pub use models::{DigestRule, Models, SourceKind};
 pub use placement::{Accelerator, AcceleratorResource, Placement};
 pub use runtime::{ImagePullPolicy, Resources, Runtime, Upstream};

@@ -39,7 +39,7 @@ impl Row {
 
 /// What the CEL rules refuse.
 pub fn rules() -> Vec<Row> {
-    [class(), model(), offload()].into_iter().flatten().collect()
+    [class(), credentials(), model(), offload()].into_iter().flatten().collect()
 }
 
 fn class() -> Vec<Row> {
@@ -88,6 +88,28 @@ fn class() -> Vec<Row> {
             "spec.endpoint.nodePortRange",
             json!({"first": 2, "last": 1}),
             "endpoint.nodePortRange: first must",
+        ),
+    ]
+}
+
+fn credentials() -> Vec<Row> {
+    let row = |value, message| Row { subject: Class, path: "spec.endpoint", value, message };
+    let jwt = json!({"issuer": "https://issuer.example", "audiences": ["offload"], "algorithms": ["ES256"],
+        "jwksConfigMapName": "issuer"});
+    let tls = json!({"secretName": "site-tls"});
+    let with_ca = json!({"secretName": "site-tls", "clientCaConfigMapName": "device-ca"});
+    vec![
+        row(json!({"auth": "MutualTls"}), "endpoint.tls: name the Secret with the certificate"),
+        row(json!({"auth": "Jwt", "jwt": jwt}), "endpoint.tls: name the Secret with the certificate"),
+        row(
+            json!({"auth": "MutualTls", "tls": tls}),
+            "endpoint.tls.clientCaConfigMapName: name the ConfigMap",
+        ),
+        row(json!({"auth": "None", "tls": with_ca}), "endpoint.tls.clientCaConfigMapName: take it out"),
+        row(json!({"auth": "Jwt", "tls": tls}), "endpoint.jwt: set it when endpoint.auth is Jwt"),
+        row(
+            json!({"auth": "MutualTls", "tls": with_ca, "jwt": jwt}),
+            "endpoint.jwt: set it when endpoint.auth is Jwt",
         ),
     ]
 }
@@ -156,6 +178,13 @@ pub fn schema() -> Vec<Row> {
     vec![
         class("spec.runtime.runAsUser", json!(0), "spec.runtime.runAsUser"),
         class("spec.endpoint.auth", Value::Null, "spec.endpoint.auth: Required value"),
+        class("spec.endpoint.auth", json!("Basic"), "spec.endpoint.auth: Unsupported value"),
+        class(
+            "spec.endpoint.jwt",
+            json!({"issuer": "i", "audiences": ["a"], "algorithms": ["HS256"], "jwksConfigMapName": "j"}),
+            "spec.endpoint.jwt.algorithms[0]: Unsupported value",
+        ),
+        class("spec.endpoint.tls", json!({}), "spec.endpoint.tls.secretName: Required value"),
         class("spec.endpoint.exposure", json!("LoadBalancer"), "spec.endpoint.exposure: Unsupported value"),
         class("spec.runtime.surprise", json!(true), "unknown field \"spec.runtime.surprise\""),
         class("spec.limits.replicas", json!(0), "spec.limits.replicas"),

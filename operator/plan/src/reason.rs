@@ -15,6 +15,8 @@ pub enum Reason {
     InsufficientAccelerators,
     /// The class names a RuntimeClass that does not exist.
     RuntimeClassNotFound,
+    /// What the endpoint's certificate needs is not in the namespace.
+    TlsSecretNotFound,
     /// An image could not be pulled.
     ImagePullFailed,
     /// The model file could not be fetched.
@@ -54,6 +56,7 @@ impl Reason {
             Self::ModelSourceUnsupported => "ModelSourceUnsupported",
             Self::InsufficientAccelerators => "InsufficientAccelerators",
             Self::RuntimeClassNotFound => "RuntimeClassNotFound",
+            Self::TlsSecretNotFound => "TlsSecretNotFound",
             Self::ImagePullFailed => "ImagePullFailed",
             Self::ModelDownloadFailed => "ModelDownloadFailed",
             Self::DigestMismatch => "DigestMismatch",

@@ -60,7 +60,11 @@ impl Site {
     }
 
     pub async fn create_class(&self, name: &str) {
-        let class: OffloadClass = serde_json::from_value(class(name)).unwrap();
+        self.create_class_of(class(name)).await;
+    }
+
+    pub async fn create_class_of(&self, object: Value) {
+        let class: OffloadClass = serde_json::from_value(object).unwrap();
         Api::all(self.client.clone()).create(&PostParams::default(), &class).await.unwrap();
     }
 

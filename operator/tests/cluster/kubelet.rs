@@ -1,7 +1,7 @@
 //! What a node does, as far as the API server and the operator can tell: takes pods, says that they are ready, keeps its
 //! own heartbeat, removes pods that leave, and answers handshakes on the node port.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Node, Pod, PodSpec};
@@ -9,14 +9,17 @@ use kube::{
     Api, Client, ResourceExt,
     api::{DeleteParams, Patch, PatchParams, PostParams},
 };
+use rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer};
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
     net::TcpListener,
     sync::watch,
     task::{AbortHandle, JoinSet},
 };
+use tokio_rustls::TlsAcceptor;
 
+const END: &str = "content-length: 0\r\nconnection: close\r\n\r\n";
 const TURN: Duration = Duration::from_millis(100);
 
 /// A node at 127.0.0.1; gone with its owner.
@@ -70,10 +73,8 @@ impl Kubelet {
 
     /// Answers handshakes for a model as `endpoint`, until the handle is used or the node is gone.
     pub async fn answer(&mut self, port: i32, endpoint: &str, model: &str) -> AbortHandle {
-        let port = u16::try_from(port).unwrap();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.unwrap();
-        let rest =
-            format!("longshore-endpoint: {endpoint}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        let listener = listen(port).await;
+        let rest = format!("longshore-endpoint: {endpoint}\r\n{END}");
         let path = format!("/v2/models/{model}/ready");
         self._tasks.spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
@@ -87,6 +88,47 @@ impl Kubelet {
             }
         })
     }
+
+    /// Asks for credentials as `endpoint`, inside TLS, with a certificate for an address.
+    pub async fn demand(&mut self, port: i32, endpoint: &str, address: &str) -> AbortHandle {
+        let listener = listen(port).await;
+        let acceptor = acceptor(address);
+        let head = format!(
+            "HTTP/1.1 401 Unauthorized\r\nlongshore-endpoint: {endpoint}\r\nlongshore-outcome: unauthenticated\r\n{END}"
+        );
+        self._tasks.spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    refuse(stream, &head).await;
+                }
+            }
+        })
+    }
+}
+
+async fn listen(port: i32) -> TcpListener {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, u16::try_from(port).unwrap())).await.unwrap()
+}
+
+/// With a certificate that its own key signed.
+fn acceptor(address: &str) -> TlsAcceptor {
+    let own = rcgen::generate_simple_self_signed([address.to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![own.cert.der().clone()], key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin, head: &str) {
+    let mut lines = BufReader::new(&mut stream).lines();
+    while lines.next_line().await.is_ok_and(|line| line.is_some_and(|line| !line.is_empty())) {}
+    // The other side may have left.
+    let _ = stream.write_all(head.as_bytes()).await;
+    let _ = stream.shutdown().await;
 }
 
 /// Status of a pod that does not serve, with some fields of its own.

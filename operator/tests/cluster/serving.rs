@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Service;
 use serde_json::{Value, json};
 
 use crate::{
-    fixtures::{Site, node_port},
+    fixtures::{Site, class, node_port},
     kubelet::{self, Kubelet},
     server::{self, eventually},
 };
@@ -107,4 +107,36 @@ fn with_container(name: &str, state: &Value) -> Value {
         "state": state});
     let list = if name == "runtime" { "containerStatuses" } else { "initContainerStatuses" };
     kubelet::not_ready(json!({list: [container]}))
+}
+
+#[tokio::test]
+async fn an_endpoint_that_asks_for_credentials_is_reached_when_it_says_so() {
+    let site = Site::without_class(server::shared().await, &[]).await;
+    let mut with_tls = class(&site.class);
+    with_tls["spec"]["endpoint"]["auth"] = "MutualTls".into();
+    with_tls["spec"]["endpoint"]["tls"] =
+        json!({"secretName": "site-tls", "clientCaConfigMapName": "device-ca"});
+    site.create_class_of(with_tls).await;
+    let mut kubelet = Kubelet::start(&site.client, &site.namespace).await;
+    site.create("person", json!({})).await;
+    let port = node_port(&site.child::<Service>("person").await);
+    let node = kubelet.node.clone();
+
+    let foreign = kubelet.demand(port, &node, "192.0.2.1").await;
+    eventually("the certificate of another address is told", async || {
+        let status = site.get::<InferenceOffload>("person").await?.status?;
+        let reachable = status.conditions.into_iter().find(|it| it.type_ == "EndpointReachable")?;
+        (reachable.status == "False" && reachable.message.contains("certificate")).then_some(())
+    })
+    .await;
+    foreign.abort();
+
+    eventually("the port is free again", async || {
+        std::net::TcpListener::bind(("127.0.0.1", u16::try_from(port).unwrap())).ok().map(drop)
+    })
+    .await;
+    kubelet.demand(port, &node, "127.0.0.1").await;
+    site.condition("person", "Ready", "True", None).await;
+    let status = site.child::<InferenceOffload>("person").await.status.unwrap();
+    assert_eq!(status.endpoints[0].url, format!("https://127.0.0.1:{port}"));
 }

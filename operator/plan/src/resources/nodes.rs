@@ -1,6 +1,9 @@
 //! The table of nodes: which nodes serve the offload, and where devices dial them.
 
-use crds::{ADVERTISED_HOST_ANNOTATION, class::NodeAddress};
+use crds::{
+    ADVERTISED_HOST_ANNOTATION,
+    class::{Endpoint, NodeAddress},
+};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use wire::NodeTable;
 
@@ -9,14 +12,28 @@ use crate::{World, validate::service_port};
 
 const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
 
+/// How devices dial the nodes of a class.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Dialling {
+    address: NodeAddress,
+    tls: bool,
+}
+
+impl From<&Endpoint> for Dialling {
+    fn from(endpoint: &Endpoint) -> Self {
+        Self { address: endpoint.node_address, tls: endpoint.tls.is_some() }
+    }
+}
+
 /// Nodes with a serving pod, by name. Empty while the Service has no port: there is nothing to dial.
 #[must_use]
-pub fn node_table(address: NodeAddress, world: &World) -> NodeTable {
+pub fn node_table(dialling: Dialling, world: &World) -> NodeTable {
     let Some(port) = world.service.as_ref().and_then(service_port) else { return NodeTable::default() };
     let serving = world.nodes.iter().filter(|(name, node)| serves(name, node, &world.pods));
     let rows = serving.filter_map(|(name, node)| {
-        let host = advertised_host(node, address)?;
-        Some(wire::Node { name: name.clone(), url: url(&host, port), zone: zone(node) })
+        let host = advertised_host(node, dialling.address)?;
+        let url = url(if dialling.tls { "https" } else { "http" }, &host, port);
+        Some(wire::Node { name: name.clone(), url, zone: zone(node) })
     });
     NodeTable { nodes: rows.collect() }
 }
@@ -68,10 +85,10 @@ pub fn zone(node: &Node) -> String {
     node.metadata.labels.as_ref().and_then(|labels| labels.get(ZONE_LABEL)).cloned().unwrap_or_default()
 }
 
-fn url(host: &str, port: i32) -> String {
+fn url(scheme: &str, host: &str, port: i32) -> String {
     if host.contains(':') && !host.starts_with('[') {
-        format!("http://[{host}]:{port}")
+        format!("{scheme}://[{host}]:{port}")
     } else {
-        format!("http://{host}:{port}")
+        format!("{scheme}://{host}:{port}")
     }
 }

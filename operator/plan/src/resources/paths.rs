@@ -24,6 +24,18 @@ pub const NODES_KEY: &str = "nodes.json";
 pub const CA_FOLDER: &str = "/etc/longshore/ca";
 /// Key of the certificates in the class's `ConfigMap`.
 pub const CA_KEY: &str = "ca.crt";
+/// Folder of the endpoint's certificate.
+pub const TLS_FOLDER: &str = "/etc/longshore/tls";
+/// Key of the certificate in the class's Secret.
+pub const TLS_CERTIFICATE_KEY: &str = "tls.crt";
+/// Key of its private key there.
+pub const TLS_PRIVATE_KEY: &str = "tls.key";
+/// Folder of the authorities that sign for devices; their key is [`CA_KEY`] too.
+pub const DEVICE_CA_FOLDER: &str = "/etc/longshore/device-ca";
+/// Folder of the public keys of the issuer of tokens.
+pub const JWKS_FOLDER: &str = "/etc/longshore/jwks";
+/// Key of the public keys in the class's `ConfigMap`.
+pub const JWKS_KEY: &str = "jwks.json";
 /// Folder of the drain socket.
 pub const RUN_FOLDER: &str = "/run/longshore";
 /// Takes the command to drain.

@@ -9,9 +9,10 @@ use crate::{Valid, World, names};
 
 /// `<name>-policy`.
 pub fn config_map(valid: &Valid, world: &World) -> ConfigMap {
+    let nodes = node_table((&valid.class.endpoint).into(), world);
     let data = BTreeMap::from([
         (paths::POLICY_KEY.into(), canonical::json(&valid.bundle)),
-        (paths::NODES_KEY.into(), canonical::json(&node_table(valid.class.endpoint.node_address, world))),
+        (paths::NODES_KEY.into(), canonical::json(&nodes)),
     ]);
     ConfigMap {
         metadata: meta::child(valid, names::policy(&valid.name)),

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use wire::config::{Advertise, Auth, Drain, Limits, LoadHeader, Model, SidecarConfig, Upstream};
+use wire::config::{Advertise, Drain, Limits, LoadHeader, Model, SidecarConfig, Upstream};
 
-use super::{canonical, meta, paths};
+use super::{canonical, credentials, meta, paths};
 use crate::{Valid, names};
 
 /// `<name>-sidecar-<hash>`.
@@ -35,8 +35,8 @@ fn config(valid: &Valid) -> SidecarConfig {
         },
         admission: valid.admission.clone(),
         limits: Limits::default(),
-        tls: None,
-        auth: Auth::None,
+        tls: credentials::tls(&valid.class.endpoint),
+        auth: credentials::auth(&valid.class.endpoint),
         advertise: Advertise {
             nodes_file: Some(format!("{}/{}", paths::POLICY_FOLDER, paths::NODES_KEY)),
             ..Advertise::default()

@@ -1,11 +1,12 @@
-//! The volumes of a pod. Memory, images and ConfigMaps only: nothing of the node, nothing that outlives the pod.
+//! The volumes of a pod. Memory, images, ConfigMaps and the class's Secret only: nothing of the node, nothing that outlives
+//! the pod.
 
 use k8s_openapi::{
     api::core::v1::{ConfigMapVolumeSource, EmptyDirVolumeSource, ImageVolumeSource, KeyToPath, Volume},
     apimachinery::pkg::api::resource::Quantity,
 };
 
-use super::paths;
+use super::{credentials, paths};
 use crate::{
     Valid, names,
     valid::{Source, ValidModel},
@@ -40,6 +41,7 @@ pub fn volumes(valid: &Valid, sidecar_config: &str) -> Vec<Volume> {
     if let (Source::Https { .. }, Some(ca)) = (&valid.model.source, &valid.class.models.ca_config_map_name) {
         all.push(config_map(CA, ca, Some(paths::CA_KEY)));
     }
+    all.extend(credentials::mounts(&valid.class.endpoint).into_iter().map(|(volume, _)| volume));
     // Without a size of their own: memory folders count against the memory limit of the container that writes.
     all.extend((0..runtime.scratch.len()).map(|index| memory(&scratch(index), None)));
     all.extend(runtime.shared_memory.clone().map(|size| memory(SHARED_MEMORY, Some(size))));
@@ -75,7 +77,8 @@ fn models(valid: &Valid) -> Volume {
     }
 }
 
-fn config_map(volume: &str, name: &str, key: Option<&str>) -> Volume {
+/// A `ConfigMap`, or one key of it.
+pub fn config_map(volume: &str, name: &str, key: Option<&str>) -> Volume {
     let items = key.map(|key| vec![KeyToPath { key: key.into(), path: key.into(), mode: None }]);
     Volume {
         name: volume.into(),

@@ -26,7 +26,7 @@ fn plans_are_as_committed() {
         );
         seen += 1;
     }
-    assert_eq!(seen, 6, "cases");
+    assert_eq!(seen, 8, "cases");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use plan::{
     Reason::{
         self, ClassNotAllowed, ClassNotFound, DigestMismatch, ImagePullFailed, InsufficientAccelerators,
         InvalidSpec, ModelDownloadFailed, ModelLoadFailed, ModelSourceUnsupported, NodeNotReady, Ok as Fine,
-        OutOfMemory, Pending, PortConflict, ProtocolMismatch, Suspended, Unavailable,
+        OutOfMemory, Pending, PortConflict, ProtocolMismatch, Suspended, TlsSecretNotFound, Unavailable,
     },
     Refusal,
     status::{self, changes},

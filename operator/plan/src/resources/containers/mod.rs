@@ -18,7 +18,7 @@ use crate::{Valid, inputs::Settings};
 
 /// In the order in which they start: nothing loads a file that was not verified.
 pub fn init(valid: &Valid, settings: &Settings) -> Vec<Container> {
-    model_file::container(valid, settings).into_iter().chain([sidecar::container(settings)]).collect()
+    model_file::container(valid, settings).into_iter().chain([sidecar::container(valid, settings)]).collect()
 }
 
 /// What the containers with Longshore's own program share. `void` keeps a container runtime that gives accelerators to
@@ -63,6 +63,7 @@ fn mount(volume: &str, path: impl Into<String>) -> VolumeMount {
     VolumeMount { name: volume.into(), mount_path: path.into(), ..VolumeMount::default() }
 }
 
-fn read_only(volume: &str, path: impl Into<String>) -> VolumeMount {
+/// A volume that is not written to.
+pub fn read_only(volume: &str, path: impl Into<String>) -> VolumeMount {
     VolumeMount { read_only: Some(true), ..mount(volume, path) }
 }

@@ -10,8 +10,9 @@ use k8s_openapi::{
 
 use super::{mount, own, read_only};
 use crate::{
+    Valid,
     inputs::Settings,
-    resources::{paths, volumes},
+    resources::{credentials, paths, volumes},
 };
 
 /// Name of the container.
@@ -20,10 +21,17 @@ pub const SIDECAR_NAME: &str = "sidecar";
 const STARTUP_SECONDS: i32 = 60;
 
 /// The init container that keeps running.
-pub fn container(settings: &Settings) -> Container {
+pub fn container(valid: &Valid, settings: &Settings) -> Container {
     let base = own(settings);
     let downward = [from_pod("NODE_NAME", "spec.nodeName"), from_pod("POD_IP", "status.podIP")];
     let env = downward.into_iter().chain(base.env.clone().into_iter().flatten()).collect();
+    let mounts = [
+        read_only(volumes::SIDECAR_CONFIG, paths::CONFIG_FOLDER),
+        // A folder and no subPath, or changes would never arrive.
+        read_only(volumes::POLICY, paths::POLICY_FOLDER),
+        mount(volumes::RUN, paths::RUN_FOLDER),
+    ];
+    let credentials = credentials::mounts(&valid.class.endpoint).into_iter().map(|(_, mount)| mount);
     Container {
         name: SIDECAR_NAME.into(),
         restart_policy: Some("Always".into()),
@@ -39,12 +47,7 @@ pub fn container(settings: &Settings) -> Container {
         // Not /readyz: it turns as soon as the pod leaves, and the pod must be sent to until it refuses.
         readiness_probe: Some(Probe { failure_threshold: Some(2), ..probe("/servingz") }),
         lifecycle: Some(drain_first()),
-        volume_mounts: Some(vec![
-            read_only(volumes::SIDECAR_CONFIG, paths::CONFIG_FOLDER),
-            // A folder and no subPath, or changes would never arrive.
-            read_only(volumes::POLICY, paths::POLICY_FOLDER),
-            mount(volumes::RUN, paths::RUN_FOLDER),
-        ]),
+        volume_mounts: Some(mounts.into_iter().chain(credentials).collect()),
         ..base
     }
 }

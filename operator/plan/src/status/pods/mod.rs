@@ -3,6 +3,7 @@
 
 mod images;
 mod model_file;
+mod mounts;
 mod placement;
 mod runtime;
 
@@ -19,7 +20,7 @@ type Question = fn(&Pod, &World, &Wish<'_>) -> Option<Trouble>;
 const QUESTIONS: &[Question] = &[
     placement::node_is_cut_off,
     placement::no_node,
-    model_file::certificates_missing,
+    mounts::objects_missing,
     images::image_missing,
     images::container_not_made,
     model_file::model_file,

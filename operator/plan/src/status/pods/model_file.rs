@@ -12,9 +12,6 @@ use crate::{
     },
 };
 
-/// Seconds for the kubelet to mount ConfigMaps that exist.
-const MOUNT_SECONDS_MAX: i64 = 30;
-
 /// It failed.
 pub fn model_file(pod: &Pod, _: &World, wish: &Wish<'_>) -> Option<Trouble> {
     let mut containers = statuses(pod).filter(|status| is_model_container(&status.name));
@@ -38,24 +35,4 @@ fn source(source: &ModelSource) -> String {
         (None, Some(https)) => format!("spec.model.source.https {}", https.url),
         (None, None) => "spec.model.source".into(),
     }
-}
-
-/// The kubelet waits for the certificates. It says so in events only, so this is told from what is there.
-pub fn certificates_missing(pod: &Pod, _: &World, wish: &Wish<'_>) -> Option<Trouble> {
-    wish.offload.spec.model.source.https.as_ref()?;
-    let name = wish.class?.models.ca_config_map_name.as_ref()?;
-    let condition = |type_: &str, status: &str| {
-        let mut all = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-        all.find(|one| one.type_ == type_ && one.status == status)
-    };
-    condition("PodReadyToStartContainers", "False")?;
-    let scheduled = condition("PodScheduled", "True")?.last_transition_time.as_ref()?;
-    if wish.now.as_second() - scheduled.0.as_second() <= MOUNT_SECONDS_MAX {
-        return None;
-    }
-    let message = format!(
-        "the pod waits for its volumes; look whether ConfigMap {name} with the key ca.crt stands in this namespace, as \
-         spec.models.caConfigMapName of the class asks"
-    );
-    Some(Trouble::new(Step::Model, Reason::ModelDownloadFailed, message))
 }

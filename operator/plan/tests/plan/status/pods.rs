@@ -194,6 +194,29 @@ fn the_certificates_of_the_model_host_are_missing() {
 }
 
 #[test]
+fn the_certificate_of_the_endpoint_is_missing() {
+    let waiting = |seconds: i64| {
+        move |seen: &mut Seen| {
+            seen.inputs.classes[0].spec.endpoint.tls = Some(crds::class::Tls {
+                secret_name: "site-tls".into(),
+                client_ca_config_map_name: Some("device-ca".into()),
+            });
+            let conditions = json!([
+                {"type": "PodScheduled", "status": "True", "lastTransitionTime": at(NOW - seconds)},
+                {"type": "PodReadyToStartContainers", "status": "False"},
+            ]);
+            seen.both(Some("edge-1"), json!({"phase": "Pending", "conditions": conditions}));
+        }
+    };
+    check(
+        waiting(31),
+        &[("RuntimeReady", "False", TlsSecretNotFound), ("Ready", "False", TlsSecretNotFound)],
+        &["Secret site-tls", "tls.crt", "spec.endpoint.tls.secretName", "ConfigMap device-ca"],
+    );
+    check(waiting(20), &[("RuntimeReady", "False", Pending), ("Ready", "False", Pending)], &[]);
+}
+
+#[test]
 fn the_model_server_fails() {
     let ended = |code: i32, reason: &str, message: &str| json!({"terminated": {"exitCode": code, "reason": reason, "message": message}});
     let waiting = json!({"waiting": {"reason": "CrashLoopBackOff"}});
