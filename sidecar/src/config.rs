@@ -37,6 +37,7 @@ pub struct Config {
     pub limits: Limits,
     pub tls: Option<wire::config::Tls>,
     pub auth: wire::config::Auth,
+    pub quota: Option<Quota>,
     pub advertise: Advertise,
     pub load_header: LoadHeader,
     pub quiet: Duration,
@@ -79,6 +80,14 @@ pub struct Limits {
     pub upload_buffer_bytes: usize,
 }
 
+/// How much one device may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Quota {
+    pub in_flight_max: u32,
+    /// Seconds of the model server in each second.
+    pub server_share: f64,
+}
+
 /// How this endpoint calls itself.
 #[derive(Clone, Debug)]
 pub struct Advertise {
@@ -109,6 +118,7 @@ pub fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Co
         admission: admission(&raw.admission)?,
         limits: limits(&raw.limits)?,
         tls: raw.tls,
+        quota: security::quota(raw.quota, &raw.auth)?,
         auth: raw.auth,
         advertise: advertise(raw.advertise, &variable),
         model: raw.model,

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use tokio::sync::watch;
 use wire::Outcome;
 
-use crate::{endpoint::Endpoint, listen::sniff::Protocol};
+use crate::{endpoint::Endpoint, listen::sniff::Protocol, quota::Place};
 
 /// Requests that have not ended.
 #[derive(Debug)]
@@ -34,12 +34,19 @@ pub struct Ending {
     endpoint: Arc<Endpoint>,
     protocol: Protocol,
     outcome: Outcome,
+    /// Of its device.
+    place: Option<Place>,
 }
 
 impl Ending {
     pub fn begin(endpoint: &Arc<Endpoint>, protocol: Protocol) -> Self {
         endpoint.running.count.send_modify(|count| *count += 1);
-        Self { endpoint: Arc::clone(endpoint), protocol, outcome: Outcome::ClientLeft }
+        Self { endpoint: Arc::clone(endpoint), protocol, outcome: Outcome::ClientLeft, place: None }
+    }
+
+    /// The request takes its device's place until it ends.
+    pub fn takes(&mut self, place: Place) {
+        self.place = Some(place);
     }
 
     /// Ends the request.

@@ -29,8 +29,8 @@ use crate::{
 
 /// Serves one inference, and counts it.
 pub async fn infer(cx: &mut Context, request: Request<Incoming>) -> Result<Reply, Refusal> {
-    let ending = Ending::begin(&cx.endpoint, cx.protocol);
-    match attempt(cx, request).await {
+    let mut ending = Ending::begin(&cx.endpoint, cx.protocol);
+    match attempt(cx, request, &mut ending).await {
         Ok(passage) => forward::finish(cx, passage, ending).await,
         Err(refusal) => {
             ending.finish(refusal.outcome);
@@ -39,11 +39,19 @@ pub async fn infer(cx: &mut Context, request: Request<Incoming>) -> Result<Reply
     }
 }
 
-async fn attempt(cx: &mut Context, request: Request<Incoming>) -> Result<Passage, Refusal> {
+async fn attempt(
+    cx: &mut Context,
+    request: Request<Incoming>,
+    ending: &mut Ending,
+) -> Result<Passage, Refusal> {
     let endpoint = Arc::clone(&cx.endpoint);
     let arrived = Instant::now();
     let deadline = arrived + time_allowed(&endpoint, &request)?;
     check_open(&endpoint)?;
+    let account = endpoint.quotas.account(cx.device.as_ref(), arrived);
+    if let Some(account) = &account {
+        ending.takes(account.enter(arrived).map_err(over_quota)?);
+    }
     admit(&endpoint, deadline, content_length(&request))?;
 
     let (parts, body) = request.into_parts();
@@ -53,8 +61,10 @@ async fn attempt(cx: &mut Context, request: Request<Incoming>) -> Result<Passage
     admit(&endpoint, deadline, None)?;
 
     let queued = Instant::now();
-    let slot = take_slot(&endpoint, deadline).await?;
-    let waited = queued.elapsed();
+    let mut slot = take_slot(&endpoint, deadline).await?;
+    let began = Instant::now();
+    slot.bill(account.map(|account| account.bill(began)));
+    let waited = began - queued;
     endpoint.metrics.waited(waited);
     forward(&endpoint, &parts, upload, slot, Times { deadline, waited }).await
 }
@@ -72,6 +82,11 @@ fn time_allowed(endpoint: &Endpoint, request: &Request<Incoming>) -> Result<Dura
         headers::deadline_milliseconds(request.headers()).map_err(|()| Refusal::from(Outcome::Malformed))?;
     Ok(asked
         .map_or(admission.timeout_default, |asked| Duration::from_millis(asked).min(admission.timeout_max)))
+}
+
+fn over_quota(wait: Duration) -> Refusal {
+    // Whole seconds, and never at once.
+    Refusal { retry_after: Some(wait.as_secs() + 1), ..Outcome::QuotaExceeded.into() }
 }
 
 /// Whether anything is served here at the moment.

@@ -21,6 +21,7 @@ mod metrics;
 mod model;
 mod own;
 mod queue;
+mod quota;
 mod ready;
 mod relay;
 mod respond;

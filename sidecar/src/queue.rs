@@ -9,6 +9,8 @@ use std::{
 
 use tokio::{sync::oneshot, time::timeout_at};
 
+use crate::quota::Bill;
+
 /// Slots and those who wait for them.
 #[derive(Debug)]
 pub struct Queue {
@@ -33,6 +35,8 @@ type Place = (Instant, u64);
 pub struct Slot {
     queue: Arc<Queue>,
     ticket: u64,
+    /// For whoever pays for it.
+    bill: Option<Bill>,
 }
 
 /// Why there was no slot.
@@ -66,7 +70,7 @@ impl Queue {
             let ticket = state.tickets;
             if state.running.len() < self.slots as usize && state.waiting.is_empty() {
                 state.running.insert(ticket, Instant::now());
-                return Ok(Slot { queue: Arc::clone(self), ticket });
+                return Ok(Slot { queue: Arc::clone(self), ticket, bill: None });
             }
             if state.waiting.len() >= self.queue_max as usize {
                 return Err(NoSlot::Full);
@@ -109,7 +113,7 @@ impl Queue {
             state.running.insert(ticket, Instant::now());
             drop(state);
             // Where the receiver has just gone, the slot comes back through its own drop.
-            let _ = sender.send(Slot { queue: Arc::clone(self), ticket });
+            let _ = sender.send(Slot { queue: Arc::clone(self), ticket, bill: None });
             state = self.lock();
         }
     }
@@ -121,6 +125,13 @@ impl Queue {
 
 fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+impl Slot {
+    /// Somebody pays for as long as it is taken.
+    pub fn bill(&mut self, bill: Option<Bill>) {
+        self.bill = bill;
+    }
 }
 
 impl Drop for Slot {

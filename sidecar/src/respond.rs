@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
+    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use wire::{LoadReport, Outcome, Problem, config::LoadHeader, header, problem};
 
@@ -24,11 +24,13 @@ pub struct Refusal {
     pub allow: Option<&'static str>,
     /// How to prove who asks.
     pub challenge: Option<&'static str>,
+    /// When to ask again, in seconds.
+    pub retry_after: Option<u64>,
 }
 
 impl From<Outcome> for Refusal {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, status: None, allow: None, challenge: None }
+        Self { outcome, status: None, allow: None, challenge: None, retry_after: None }
     }
 }
 
@@ -70,6 +72,9 @@ pub fn refuse(endpoint: &Endpoint, refusal: &Refusal, form: Option<LoadForm>) ->
     }
     if let Some(challenge) = refusal.challenge {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    if let Some(seconds) = refusal.retry_after {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     provenance(endpoint, headers, refusal.outcome, form);
     reply

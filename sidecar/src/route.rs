@@ -12,7 +12,7 @@ use wire::{Outcome, path::Target};
 
 use crate::{
     answer::OpenRequest,
-    auth::peer::Peer,
+    auth::{Device, peer::Peer},
     drain::Phase,
     ending::Ending,
     endpoint::Endpoint,
@@ -39,6 +39,7 @@ pub struct Context {
     pub endpoint: Arc<Endpoint>,
     pub protocol: Protocol,
     pub peer: Option<Arc<Peer>>,
+    pub device: Option<Device>,
     pub form: Option<LoadForm>,
     /// The body, or a part of it, is still on its way.
     pub unread: bool,
@@ -68,6 +69,7 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
             endpoint: Arc::clone(&self.endpoint),
             protocol: self.protocol,
             peer: self.peer.clone(),
+            device: None,
             unread: !request.body().is_end_stream(),
         };
         Box::pin(async move { Ok(answer(cx, request, &pace).await.map(|body| body.within(open))) })
@@ -117,12 +119,12 @@ async fn dispatch(cx: &mut Context, mut request: Request<Incoming>) -> Result<Re
     }
 }
 
-fn find(cx: &Context, request: &mut Request<Incoming>) -> Result<Target, Refusal> {
+fn find(cx: &mut Context, request: &mut Request<Incoming>) -> Result<Target, Refusal> {
     if cx.protocol == Protocol::Http2 {
         check_http2(cx, request)?;
     }
     let endpoint = &cx.endpoint;
-    endpoint.auth.device(cx.peer.as_deref(), request.headers_mut(), endpoint.clock.now())?;
+    cx.device = endpoint.auth.device(cx.peer.as_deref(), request.headers_mut(), endpoint.clock.now())?;
     let target = Target::parse(request.uri().path(), &cx.endpoint.config.model.name)
         .ok_or_else(|| Refusal::from(Outcome::NotFound))?;
     if request.method().as_str() == target.method() {

@@ -83,7 +83,7 @@ impl Auth {
 
 impl Device {
     /// A name of a sensible length.
-    fn new(name: &str) -> Option<Self> {
+    pub fn new(name: &str) -> Option<Self> {
         const BYTES_MAX: usize = 512;
         (1..=BYTES_MAX).contains(&name.len()).then(|| Self(name.into()))
     }

@@ -1,8 +1,8 @@
-//! What TLS and credentials need of each other.
+//! What TLS, credentials and quotas need of each other.
 
-use wire::config::{Auth, Jwt, Tls};
+use wire::config::{self, Auth, Jwt, Tls};
 
-use super::{Error, key};
+use super::{Error, Quota, key};
 
 /// Nothing is missing, and nothing stands there without effect.
 pub fn check(tls: Option<&Tls>, auth: &Auth) -> Result<(), Error> {
@@ -22,6 +22,24 @@ pub fn check(tls: Option<&Tls>, auth: &Auth) -> Result<(), Error> {
         Auth::MutualTls => Ok(()),
         Auth::Jwt(jwt) => tokens(jwt),
     }
+}
+
+/// A device that has no name cannot be counted.
+pub fn quota(raw: Option<config::Quota>, auth: &Auth) -> Result<Option<Quota>, Error> {
+    let Some(raw) = raw else { return Ok(None) };
+    if *auth == Auth::None {
+        return Err(key("quota", "take it out, or set auth: with auth None no device has a name"));
+    }
+    if raw.in_flight_per_device == 0 {
+        return Err(key("quota.inFlightPerDevice", "use at least 1"));
+    }
+    if raw.server_milliseconds_per_second == 0 {
+        return Err(key("quota.serverMillisecondsPerSecond", "use at least 1"));
+    }
+    Ok(Some(Quota {
+        in_flight_max: raw.in_flight_per_device,
+        server_share: f64::from(raw.server_milliseconds_per_second) / 1000.0,
+    }))
 }
 
 fn tokens(jwt: &Jwt) -> Result<(), Error> {

@@ -15,20 +15,20 @@ use crate::{
     tokens::{AUDIENCE, ISSUER, Issuer, RS256, now},
 };
 
-const CAMERA: &str = "spiffe://site-a/device/camera-1";
+pub const CAMERA: &str = "spiffe://site-a/device/camera-1";
 
 /// Who asks, and what for.
-struct Caller<'a> {
+pub struct Caller<'a> {
     sidecar: &'a Sidecar,
     config: ClientConfig,
 }
 
 impl Caller<'_> {
-    fn client(&self) -> Client {
+    pub fn client(&self) -> Client {
         Client::tls(self.sidecar.address, self.config.clone())
     }
 
-    fn infer(&self, headers: &str) -> Reply {
+    pub fn infer(&self, headers: &str) -> Reply {
         self.client().ask(&infer(headers, "{}"))
     }
 
@@ -37,7 +37,7 @@ impl Caller<'_> {
     }
 }
 
-fn showing<'a>(sidecar: &'a Sidecar, identity: &Identity) -> Caller<'a> {
+pub fn showing<'a>(sidecar: &'a Sidecar, identity: &Identity) -> Caller<'a> {
     Caller { sidecar, config: SITE.client_showing(identity) }
 }
 
@@ -50,10 +50,15 @@ fn with_authority(config: &mut Value, file: &Path) {
 }
 
 fn mutual(server: &Server) -> Sidecar {
+    mutual_with(server, |_| {})
+}
+
+pub fn mutual_with(server: &Server, change: impl FnOnce(&mut Value)) -> Sidecar {
     Sidecar::over(Over::Tls, server, |config| {
         let folder = Path::new(config["drainSocket"].as_str().unwrap()).parent().unwrap().to_owned();
         with_authority(config, &SITE.authority_file(&folder));
         config["auth"] = "MutualTls".into();
+        change(config);
     })
 }
 

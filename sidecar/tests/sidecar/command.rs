@@ -49,6 +49,8 @@ fn a_key_nobody_knows_is_78_with_its_name_and_line() {
 fn each_bad_value_is_78_and_its_key_is_named() {
     let good = "listen: 127.0.0.1:0\nupstream: {http: \"http://127.0.0.1:1\"}\nmodel: {name: m}\n";
     let tls = "tls: {certificateFile: /c, keyFile: /k";
+    let mutual = format!("{tls}, clientCaFile: /a}}\nauth: MutualTls\n");
+    let quota = "{inFlightPerDevice: 4, serverMillisecondsPerSecond: 200}";
     let jwt = |issuer: &str, audience: &str, algorithm: &str| {
         format!(
             "{{Jwt: {{issuer: \"{issuer}\", audiences: [{audience}], algorithms: [{algorithm}], jwksFile: /j}}}}"
@@ -79,6 +81,12 @@ fn each_bad_value_is_78_and_its_key_is_named() {
         ("auth.Jwt.issuer", format!("{good}{tls}}}\nauth: {}\n", jwt("", "a", "ES256"))),
         ("auth.Jwt.audiences", format!("{good}{tls}}}\nauth: {}\n", jwt("i", "", "ES256"))),
         ("auth.Jwt.algorithms", format!("{good}{tls}}}\nauth: {}\n", jwt("i", "a", ""))),
+        ("quota: take it out", format!("{good}quota: {quota}\n")),
+        ("quota.inFlightPerDevice", format!("{good}{mutual}quota: {}\n", quota.replace("4", "0"))),
+        (
+            "quota.serverMillisecondsPerSecond",
+            format!("{good}{mutual}quota: {}\n", quota.replace("200", "0")),
+        ),
         ("HS256", format!("{good}{tls}}}\nauth: {}\n", jwt("i", "a", "HS256"))),
         ("none", format!("{good}{tls}}}\nauth: {}\n", jwt("i", "a", "none"))),
         ("listen", "upstream: {http: \"http://127.0.0.1:1\"}\nmodel: {name: m}\n".into()),

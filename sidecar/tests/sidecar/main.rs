@@ -13,6 +13,7 @@ mod limits;
 mod outcomes;
 mod pages;
 mod passage;
+mod quota;
 mod readiness;
 mod server;
 mod site;

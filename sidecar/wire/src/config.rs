@@ -33,6 +33,9 @@ pub struct SidecarConfig {
     /// Who may ask.
     #[serde(default)]
     pub auth: Auth,
+    /// How much one device may have; without it no device is counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<Quota>,
     /// How this endpoint calls itself.
     #[serde(default)]
     pub advertise: Advertise,
@@ -222,6 +225,16 @@ pub enum Algorithm {
     RS256,
     /// Ed25519.
     EdDSA,
+}
+
+/// How much one device may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Quota {
+    /// Inferences of one device at once, those that wait included.
+    pub in_flight_per_device: u32,
+    /// The model server's time for one device, in milliseconds of each second; a second's worth may be used at once.
+    pub server_milliseconds_per_second: u32,
 }
 
 /// How an endpoint calls itself: written out, or looked up by `NODE_NAME` in a table that is read again when it changes.
