@@ -83,7 +83,7 @@ pub(crate) async fn learn_policy(shared: &Arc<Shared>) -> Result<(), String> {
                 continue;
             }
             Ok(Offer::Same) => adopt(shared, None),
-            Ok(Offer::Bundle(offered)) => adopt(shared, Some(offered)),
+            Ok(Offer::Bundle(offered)) => adopt(shared, Some(*offered)),
             Err(error) => Err(error.to_string()),
         };
         match adopted {
@@ -94,7 +94,11 @@ pub(crate) async fn learn_policy(shared: &Arc<Shared>) -> Result<(), String> {
             }
         }
     }
-    if has_none { Ok(shared.lock().waive()) } else { Err(trouble) }
+    if !has_none {
+        return Err(trouble);
+    }
+    shared.lock().waive();
+    Ok(())
 }
 
 /// Takes a bundle into use; `None` is the one that is held.

@@ -43,7 +43,7 @@ pub(crate) struct Tagged {
 
 /// What an endpoint says when it is asked for the policy.
 pub(crate) enum Offer {
-    Bundle(Tagged),
+    Bundle(Box<Tagged>),
     /// It is still the one with the tag in the question.
     Same,
     /// There is no policy there: a bare model server, or a sidecar that was given none.
@@ -64,7 +64,7 @@ pub(crate) async fn policy(
         _ => {
             let received = accept(connections, path::POLICY, received)?;
             let tag = received.parts.headers.get(header::ETAG).cloned();
-            Ok(Offer::Bundle(Tagged { bundle: read(connections, &received)?, tag }))
+            Ok(Offer::Bundle(Box::new(Tagged { bundle: read(connections, &received)?, tag })))
         }
     }
 }
