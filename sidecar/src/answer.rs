@@ -11,6 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::{sync::OwnedSemaphorePermit, task::AbortHandle};
 use wire::Outcome;
@@ -32,6 +33,7 @@ pub struct ReplyBody {
 enum Kind {
     Text(Bytes),
     Answer(Answer),
+    Grpc(UnsyncBoxBody<Bytes, io::Error>),
 }
 
 impl ReplyBody {
@@ -41,6 +43,10 @@ impl ReplyBody {
 
     pub fn answer(answer: Answer) -> Self {
         Self { kind: Kind::Answer(answer), request: None }
+    }
+
+    pub fn grpc(body: impl Body<Data = Bytes, Error = io::Error> + Send + 'static) -> Self {
+        Self { kind: Kind::Grpc(body.boxed_unsync()), request: None }
     }
 
     /// Tells the connection that a request is open until this body is gone.
@@ -62,6 +68,7 @@ impl Body for ReplyBody {
             Kind::Text(text) if text.is_empty() => Poll::Ready(None),
             Kind::Text(text) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(text))))),
             Kind::Answer(answer) => answer.poll(cx),
+            Kind::Grpc(body) => Pin::new(body).poll_frame(cx),
         };
         if let (Some(request), Poll::Ready(Some(Ok(_)))) = (&mut self.request, &frame) {
             request.handed();
@@ -73,6 +80,7 @@ impl Body for ReplyBody {
         match &self.kind {
             Kind::Text(text) => text.is_empty(),
             Kind::Answer(answer) => answer.is_over && answer.body.is_end_stream(),
+            Kind::Grpc(body) => body.is_end_stream(),
         }
     }
 
@@ -80,6 +88,7 @@ impl Body for ReplyBody {
         match &self.kind {
             Kind::Text(text) => SizeHint::with_exact(text.len() as u64),
             Kind::Answer(answer) => answer.body.size_hint(),
+            Kind::Grpc(body) => body.size_hint(),
         }
     }
 }
@@ -128,6 +137,10 @@ impl Work {
         Self { endpoint: Arc::clone(endpoint), slot: Some(slot), began: Instant::now() }
     }
 
+    pub fn began(&self) -> Instant {
+        self.began
+    }
+
     pub fn elapsed(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.began)
     }
@@ -169,7 +182,8 @@ impl Drop for Work {
 
 /// What ends with a response.
 pub struct Held {
-    pub lease: Lease,
+    /// A connection of its own; gRPC has none.
+    pub lease: Option<Lease>,
     /// Whether the connection can carry another request afterwards.
     pub reusable: bool,
     pub work: Option<Work>,
@@ -179,7 +193,7 @@ pub struct Held {
 }
 
 impl Held {
-    fn end(self, outcome: Outcome) {
+    pub fn end(self, outcome: Outcome) {
         let now = Instant::now();
         match (outcome, self.work) {
             (Outcome::Served, Some(work)) => work.finish(now),
@@ -187,8 +201,8 @@ impl Held {
             (_, Some(work)) => work.fail(),
             (_, None) => {}
         }
-        if outcome == Outcome::Served && self.reusable {
-            self.lease.give_back();
+        if let Some(lease) = self.lease.filter(|_| outcome == Outcome::Served && self.reusable) {
+            lease.give_back();
         }
         drop(self.place);
         if let Some(ending) = self.ending {

@@ -31,7 +31,7 @@ pub struct Config {
     pub listen: SocketAddr,
     pub admin: SocketAddr,
     pub drain_socket: Option<PathBuf>,
-    pub upstream: Address,
+    pub upstream: Upstream,
     pub model: wire::config::Model,
     pub admission: Admission,
     pub limits: Limits,
@@ -46,13 +46,30 @@ pub struct Config {
     pub policy_file: Option<PathBuf>,
 }
 
-/// Where the model server listens.
+/// Where the model server listens; at least one is there.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    pub http: Option<Address>,
+    pub grpc: Option<Address>,
+}
+
+/// One address of the model server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// `HOST:PORT`; also the `Host` of what is sent there.
+    /// `HOST:PORT`.
     Tcp(String),
     /// A Unix socket.
     Unix(PathBuf),
+}
+
+impl Address {
+    /// `Host` of what is sent there.
+    pub fn host(&self) -> &str {
+        match self {
+            Self::Tcp(authority) => authority,
+            Self::Unix(_) => "localhost",
+        }
+    }
 }
 
 /// How much work is let in.
@@ -114,7 +131,7 @@ pub fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Co
         listen: socket("listen", &raw.listen)?,
         admin: socket("admin", &with_pod_ip(&raw.admin, &variable)?)?,
         drain_socket: (!raw.drain_socket.is_empty()).then(|| raw.drain_socket.clone().into()),
-        upstream: upstream(&raw.upstream.http)?,
+        upstream: upstream(&raw.upstream)?,
         admission: admission(&raw.admission)?,
         limits: limits(&raw.limits)?,
         tls: raw.tls,
@@ -150,7 +167,19 @@ fn with_pod_ip(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<
     Ok(text.replace(PLACE, &address))
 }
 
-fn upstream(text: &str) -> Result<Address, Error> {
+fn upstream(raw: &wire::config::Upstream) -> Result<Upstream, Error> {
+    let of = |name, text: Option<&String>| text.map(|text| address(name, text)).transpose();
+    let upstream = Upstream {
+        http: of("upstream.http", raw.http.as_ref())?,
+        grpc: of("upstream.grpc", raw.grpc.as_ref())?,
+    };
+    if upstream.http.is_none() && upstream.grpc.is_none() {
+        return Err(key("upstream", "name http, grpc or both"));
+    }
+    Ok(upstream)
+}
+
+fn address(name: &'static str, text: &str) -> Result<Address, Error> {
     if let Some(path) = text.strip_prefix("unix:").filter(|path| path.starts_with('/')) {
         return Ok(Address::Unix(path.into()));
     }
@@ -159,7 +188,7 @@ fn upstream(text: &str) -> Result<Address, Error> {
         Some(Ok(authority)) if authority.port().is_some() && !authority.as_str().contains('@') => {
             Ok(Address::Tcp(authority.as_str().into()))
         }
-        _ => Err(key("upstream.http", format!("{text:?} is not http://HOST:PORT or unix:/PATH"))),
+        _ => Err(key(name, format!("{text:?} is not http://HOST:PORT or unix:/PATH"))),
     }
 }
 

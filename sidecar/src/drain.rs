@@ -37,6 +37,11 @@ impl Drain {
         *self.phase.borrow()
     }
 
+    /// Every change of the phase.
+    pub fn subscribe(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
     /// Waits for a phase or a later one.
     pub fn reached(&self, phase: Phase) -> impl Future<Output = ()> + Send + use<> {
         let mut receiver = self.phase.subscribe();

@@ -11,6 +11,7 @@ use crate::{
     config::{Config, Error},
     drain::Drain,
     ending::Running,
+    grpc::channel::Channel,
     listen::tls::Tls,
     load::Load,
     metrics::Metrics,
@@ -22,8 +23,10 @@ use crate::{
     usage::Usage,
 };
 
-/// Relays of `GET` at once: they take no slot, so they need a bound of their own.
+/// Relays of readiness and metadata at once: they take no slot, so they need a bound of their own.
 const RELAYS_MAX: usize = 16;
+/// Watches of this endpoint's health at once: each stays as long as its client.
+const WATCHES_MAX: usize = 64;
 
 /// The offload endpoint.
 pub struct Endpoint {
@@ -36,9 +39,13 @@ pub struct Endpoint {
     pub uploads: Arc<Semaphore>,
     pub upload_memory: Arc<Semaphore>,
     pub relays: Arc<Semaphore>,
+    pub watches: Arc<Semaphore>,
     pub queue: Arc<Queue>,
     pub quotas: Quotas,
-    pub upstream: Arc<Upstream>,
+    /// The model server's HTTP.
+    pub upstream: Option<Arc<Upstream>>,
+    /// The model server's gRPC.
+    pub channel: Option<Arc<Channel>>,
     pub load: Load,
     pub usage: Usage,
     pub ready: Ready,
@@ -58,6 +65,8 @@ impl Endpoint {
     /// Fails when a file that the configuration names cannot be used.
     pub fn new(config: Config) -> Result<Arc<Self>, Error> {
         let admission = &config.admission;
+        let upstream = config.upstream.clone();
+        let at_once = admission.concurrency as usize + RELAYS_MAX;
         let header = |text: &str| HeaderValue::from_str(text).ok();
         let names = Names {
             endpoint: header(&config.advertise.endpoint_id).unwrap_or(HeaderValue::from_static("endpoint")),
@@ -77,8 +86,10 @@ impl Endpoint {
             upload_memory: Arc::new(Semaphore::new(config.limits.upload_buffer_bytes)),
             relays: Arc::new(Semaphore::new(RELAYS_MAX)),
             quotas: Quotas::new(config.quota),
+            watches: Arc::new(Semaphore::new(WATCHES_MAX)),
             queue: Queue::new(admission.concurrency, admission.queue_max),
-            upstream: Upstream::new(config.upstream.clone(), admission.concurrency as usize + RELAYS_MAX),
+            upstream: upstream.http.map(|address| Upstream::new(address, at_once)),
+            channel: upstream.grpc.map(|address| Channel::new(address, at_once)),
             load: Load::default(),
             usage: Usage::new(),
             ready: Ready::new(),

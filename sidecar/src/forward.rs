@@ -1,12 +1,13 @@
 //! To the model server and back. In: a request, or a response of the server. Out: the request framed from scratch, or the
 //! device's response with its outcome. Bodies pass through unread; only the text of the server's errors stops here.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE, request};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONTENT_TYPE, HOST},
+    request,
+};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::{sync::OwnedSemaphorePermit, time::timeout_at};
@@ -15,13 +16,12 @@ use wire::{Outcome, header};
 use crate::{
     answer::{Answer, Held, ReplyBody, Work},
     ending::Ending,
-    endpoint::Endpoint,
     headers,
     load::microseconds,
     respond::{self, Refusal, Reply},
     route::Context,
     upload::Upload,
-    upstream::Lease,
+    upstream::{Lease, Upstream},
 };
 
 /// A response of the server and what it holds.
@@ -39,13 +39,16 @@ pub struct Passage {
 
 /// A request for the server.
 pub fn request(
-    endpoint: &Endpoint,
+    upstream: &Upstream,
     method: Method,
     path: &str,
     from: &HeaderMap,
     body: Upload,
 ) -> Request<Upload> {
-    let headers = headers::to_server(from, endpoint.upstream.host());
+    let mut headers = headers::to_server(from);
+    if let Ok(host) = HeaderValue::from_str(upstream.host()) {
+        headers.insert(HOST, host);
+    }
     let mut request = request::Builder::new()
         .method(method)
         .uri(path)
@@ -81,7 +84,7 @@ pub async fn finish(cx: &Context, passage: Passage, ending: Ending) -> Result<Re
 pub fn served(cx: &Context, passage: Passage, ending: Option<Ending>) -> Reply {
     let (parts, body) = passage.response.into_parts();
     let held = Held {
-        lease: passage.lease,
+        lease: Some(passage.lease),
         reusable: passage.reusable,
         work: passage.work,
         place: passage.place,
@@ -98,7 +101,8 @@ pub fn served(cx: &Context, passage: Passage, ending: Option<Ending>) -> Reply {
     reply
 }
 
-fn times(headers: &mut HeaderMap, waited: Duration, service: Duration) {
+/// How long it waited and how long the server took.
+pub fn times(headers: &mut HeaderMap, waited: Duration, service: Duration) {
     respond::number(headers, header::QUEUE_US, microseconds(waited));
     respond::number(headers, header::SERVICE_US, microseconds(service));
 }
@@ -151,6 +155,6 @@ pub fn is_yes(status: StatusCode) -> bool {
 }
 
 /// A `GET` of our own.
-pub fn probe(endpoint: &Arc<Endpoint>, path: &str) -> Request<Upload> {
-    request(endpoint, Method::GET, path, &HeaderMap::new(), Upload::default())
+pub fn probe(upstream: &Upstream, path: &str) -> Request<Upload> {
+    request(upstream, Method::GET, path, &HeaderMap::new(), Upload::default())
 }

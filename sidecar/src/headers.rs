@@ -1,13 +1,16 @@
 //! Header lines that cross the endpoint. In: what came. Out: what may go on; framing, hop-by-hop lines, our own words and
 //! whatever a client could use to speak in a proxy's name stay here.
 
+use std::time::Duration;
+
 use http::{
-    HeaderMap, HeaderName, HeaderValue,
+    HeaderMap, HeaderName,
     header::{
         ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE,
         PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
     },
 };
+use wire::grpc;
 
 const HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
@@ -22,25 +25,33 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 ];
 const PREFIXES: [&str; 3] = [wire::header::PREFIX, "x-forwarded-", "proxy-"];
 /// Accept-Encoding: a compressed answer would cost the device more than it saves on tensors, and hides its length.
-const REQUEST_ONLY: [HeaderName; 5] =
-    [HOST, EXPECT, FORWARDED, ACCEPT_ENCODING, HeaderName::from_static("x-request-id")];
+const REQUEST_ONLY: [HeaderName; 8] = [
+    HOST,
+    EXPECT,
+    FORWARDED,
+    ACCEPT_ENCODING,
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static(wire::header::LOAD_FORMAT),
+    HeaderName::from_static(grpc::ACCEPT_ENCODING),
+    HeaderName::from_static(grpc::TIMEOUT),
+];
+const RESPONSE_ONLY: [HeaderName; 3] = [
+    HeaderName::from_static(wire::header::LOAD),
+    HeaderName::from_static(wire::header::LOAD_BINARY),
+    HeaderName::from_static(grpc::ACCEPT_ENCODING),
+];
 
 /// Lines of a request that the model server may see.
-pub fn to_server(from: &HeaderMap, host: &str) -> HeaderMap {
-    let mut to =
-        passing(from, |name| REQUEST_ONLY.contains(name) || name.as_str() == wire::header::LOAD_FORMAT);
-    if let Ok(host) = HeaderValue::from_str(host) {
-        to.insert(HOST, host);
-    }
-    to
+pub fn to_server(from: &HeaderMap) -> HeaderMap {
+    passing(from, &REQUEST_ONLY)
 }
 
 /// Lines of a response that the device may see.
 pub fn to_device(from: &HeaderMap) -> HeaderMap {
-    passing(from, |name| name.as_str() == wire::header::LOAD)
+    passing(from, &RESPONSE_ONLY)
 }
 
-fn passing(from: &HeaderMap, stops: impl Fn(&HeaderName) -> bool) -> HeaderMap {
+fn passing(from: &HeaderMap, stops: &[HeaderName]) -> HeaderMap {
     let named: Vec<&str> = from
         .get_all(CONNECTION)
         .iter()
@@ -50,7 +61,7 @@ fn passing(from: &HeaderMap, stops: impl Fn(&HeaderName) -> bool) -> HeaderMap {
     let mut to = HeaderMap::with_capacity(from.len());
     for (name, value) in from {
         let stopped = HOP_BY_HOP.contains(name)
-            || stops(name)
+            || stops.contains(name)
             || PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
             || named.iter().any(|other| other.trim().eq_ignore_ascii_case(name.as_str()));
         if !stopped {
@@ -60,8 +71,18 @@ fn passing(from: &HeaderMap, stops: impl Fn(&HeaderName) -> bool) -> HeaderMap {
     to
 }
 
+/// The time that a request leaves, the shorter where it says so twice; absent, or an error.
+pub fn time_left(headers: &HeaderMap) -> Result<Option<Duration>, ()> {
+    let milliseconds = deadline_milliseconds(headers)?.map(Duration::from_millis);
+    let timeout = match headers.get(grpc::TIMEOUT) {
+        None => None,
+        Some(value) => Some(value.to_str().ok().and_then(grpc::timeout).ok_or(())?),
+    };
+    Ok(milliseconds.into_iter().chain(timeout).min())
+}
+
 /// Reads `longshore-deadline-ms`: absent, a positive whole number, or an error.
-pub fn deadline_milliseconds(headers: &HeaderMap) -> Result<Option<u64>, ()> {
+fn deadline_milliseconds(headers: &HeaderMap) -> Result<Option<u64>, ()> {
     const DIGITS_MAX: usize = 9;
     let mut values = headers.get_all(wire::header::DEADLINE_MS).iter();
     let Some(value) = values.next() else { return Ok(None) };

@@ -1,12 +1,12 @@
 //! One inference: admit, gather, queue, forward, report. In: a request. Out: the model's answer or a refusal. The order
-//! is the design: refuse before the body is read, take a slot only when the body is at hand.
+//! is the design, for HTTP and gRPC alike: refuse before the body is read, take a slot only when the body is at hand.
 
 use std::{
     sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
 
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, StatusCode, request};
 use hyper::body::Incoming;
 use tokio::time::timeout_at;
 use wire::Outcome;
@@ -18,19 +18,40 @@ use crate::{
     ending::Ending,
     endpoint::Endpoint,
     forward::{self, Passage},
+    grpc::message::{self, Names},
     headers,
+    listen::sniff::Protocol,
     load::{self, situation},
     queue::{NoSlot, Slot},
     respond::{Refusal, Reply},
     route::{Context, content_length},
-    upload::{self, Fault, Upload},
-    upstream,
+    upload::{self, Fault, FaultCell, Upload},
+    upstream::{self, Upstream},
 };
 
-/// Serves one inference, and counts it.
-pub async fn infer(cx: &mut Context, request: Request<Incoming>) -> Result<Reply, Refusal> {
+/// A request with its slot.
+pub struct Admitted {
+    pub parts: request::Parts,
+    pub upload: Upload,
+    pub slot: Slot,
+    pub times: Times,
+}
+
+/// Times of one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    pub deadline: Instant,
+    pub waited: Duration,
+}
+
+/// Serves one inference over HTTP, and counts it.
+pub async fn infer(
+    cx: &mut Context,
+    upstream: &Arc<Upstream>,
+    request: Request<Incoming>,
+) -> Result<Reply, Refusal> {
     let mut ending = Ending::begin(&cx.endpoint, cx.protocol);
-    match attempt(cx, request, &mut ending).await {
+    match attempt(cx, upstream, request, &mut ending).await {
         Ok(passage) => forward::finish(cx, passage, ending).await,
         Err(refusal) => {
             ending.finish(refusal.outcome);
@@ -41,12 +62,23 @@ pub async fn infer(cx: &mut Context, request: Request<Incoming>) -> Result<Reply
 
 async fn attempt(
     cx: &mut Context,
+    upstream: &Arc<Upstream>,
     request: Request<Incoming>,
     ending: &mut Ending,
 ) -> Result<Passage, Refusal> {
+    let admitted = admitted(cx, request, ending).await?;
+    forward(&cx.endpoint, upstream, admitted).await
+}
+
+/// Everything until the server may have it.
+pub async fn admitted(
+    cx: &mut Context,
+    request: Request<Incoming>,
+    ending: &mut Ending,
+) -> Result<Admitted, Refusal> {
     let endpoint = Arc::clone(&cx.endpoint);
     let arrived = Instant::now();
-    let deadline = arrived + time_allowed(&endpoint, &request)?;
+    let deadline = arrived + time_allowed(&endpoint, &request, endpoint.config.admission.timeout_default)?;
     check_open(&endpoint)?;
     let account = endpoint.quotas.account(cx.device.as_ref(), arrived);
     if let Some(account) = &account {
@@ -56,6 +88,10 @@ async fn attempt(
 
     let (parts, body) = request.into_parts();
     let mut upload = arriving(&endpoint, body)?;
+    if cx.protocol == Protocol::Grpc {
+        let length = message::begin(&endpoint, &mut upload, Names::Model, deadline).await?;
+        admit(&endpoint, deadline, Some(length))?;
+    }
     gather(&endpoint, &mut upload, deadline).await?;
     cx.unread = !upload.is_at_hand();
     admit(&endpoint, deadline, None)?;
@@ -66,22 +102,17 @@ async fn attempt(
     slot.bill(account.map(|account| account.bill(began)));
     let waited = began - queued;
     endpoint.metrics.waited(waited);
-    forward(&endpoint, &parts, upload, slot, Times { deadline, waited }).await
+    Ok(Admitted { parts, upload, slot, times: Times { deadline, waited } })
 }
 
-/// Times of one request.
-#[derive(Clone, Copy, Debug)]
-struct Times {
-    deadline: Instant,
-    waited: Duration,
-}
-
-fn time_allowed(endpoint: &Endpoint, request: &Request<Incoming>) -> Result<Duration, Refusal> {
-    let admission = &endpoint.config.admission;
-    let asked =
-        headers::deadline_milliseconds(request.headers()).map_err(|()| Refusal::from(Outcome::Malformed))?;
-    Ok(asked
-        .map_or(admission.timeout_default, |asked| Duration::from_millis(asked).min(admission.timeout_max)))
+/// The time that a request has, where it does not say so itself `default`.
+pub fn time_allowed(
+    endpoint: &Endpoint,
+    request: &Request<Incoming>,
+    default: Duration,
+) -> Result<Duration, Refusal> {
+    let asked = headers::time_left(request.headers()).map_err(|()| Refusal::from(Outcome::Malformed))?;
+    Ok(asked.unwrap_or(default).min(endpoint.config.admission.timeout_max))
 }
 
 fn over_quota(wait: Duration) -> Refusal {
@@ -108,7 +139,8 @@ fn admit(endpoint: &Endpoint, deadline: Instant, payload_bytes: Option<u64>) -> 
     }
 }
 
-fn arriving(endpoint: &Endpoint, body: Incoming) -> Result<Upload, Refusal> {
+/// The body, which takes one of the places for bodies on their way in.
+pub fn arriving(endpoint: &Endpoint, body: Incoming) -> Result<Upload, Refusal> {
     let limits = &endpoint.config.limits;
     let bounds = upload::Bounds {
         bytes_max: endpoint.config.admission.payload_bytes_max,
@@ -142,7 +174,8 @@ fn judge_again(endpoint: &Endpoint, upload: &Upload, deadline: Instant) -> Resul
     }
 }
 
-fn refusal_of(fault: Fault) -> Refusal {
+/// What a fault of the body means.
+pub fn refusal_of(fault: Fault) -> Refusal {
     match fault {
         Fault::TooLong => Outcome::PayloadTooLarge.into(),
         Fault::TooSlow => Refusal::with_status(Outcome::Malformed, StatusCode::REQUEST_TIMEOUT),
@@ -162,33 +195,41 @@ async fn take_slot(endpoint: &Endpoint, deadline: Instant) -> Result<Slot, Refus
 
 async fn forward(
     endpoint: &Arc<Endpoint>,
-    parts: &http::request::Parts,
-    upload: Upload,
-    slot: Slot,
-    times: Times,
+    upstream: &Arc<Upstream>,
+    admitted: Admitted,
 ) -> Result<Passage, Refusal> {
+    let Admitted { parts, upload, slot, times } = admitted;
     let reusable = upload.is_at_hand();
     let fault = upload.fault_cell();
-    let request = forward::request(endpoint, Method::POST, parts.uri.path(), &parts.headers, upload);
+    let request = forward::request(upstream, Method::POST, parts.uri.path(), &parts.headers, upload);
     let work = Work::begin(endpoint, slot);
-    let sent = timeout_at(times.deadline.into(), endpoint.upstream.send(request)).await;
-    let now = Instant::now();
-    match sent {
-        Ok(Ok((lease, response))) => {
-            let service = work.elapsed(now);
-            Ok(Passage {
-                lease,
-                response,
-                reusable,
-                work: Some(work),
-                place: None,
-                deadline: times.deadline,
-                waited: times.waited,
-                service,
-            })
-        }
+    let sending = upstream.send(request);
+    let (work, (lease, response)) = answered(endpoint, work, times.deadline, &fault, sending).await?;
+    let service = work.elapsed(Instant::now());
+    Ok(Passage {
+        lease,
+        response,
+        reusable,
+        work: Some(work),
+        place: None,
+        deadline: times.deadline,
+        waited: times.waited,
+        service,
+    })
+}
+
+/// Waits for the server, and says what it means when nothing comes.
+pub async fn answered<T>(
+    endpoint: &Endpoint,
+    work: Work,
+    deadline: Instant,
+    fault: &FaultCell,
+    sending: impl Future<Output = Result<T, upstream::Error>>,
+) -> Result<(Work, T), Refusal> {
+    match timeout_at(deadline.into(), sending).await {
+        Ok(Ok(answer)) => Ok((work, answer)),
         Err(_) => {
-            work.expire(now);
+            work.expire(Instant::now());
             Err(Outcome::Expired.into())
         }
         Ok(Err(error)) => {

@@ -11,6 +11,7 @@ mod drain;
 mod ending;
 mod endpoint;
 mod forward;
+mod grpc;
 mod headers;
 mod infer;
 mod listen;

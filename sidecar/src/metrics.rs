@@ -83,6 +83,7 @@ impl Metrics {
         let protocol = match protocol {
             Protocol::Http1 => "http1",
             Protocol::Http2 => "http2",
+            Protocol::Grpc => "grpc",
         };
         self.requests
             .get_or_create(&Labels { outcome: Word(outcome.word()), protocol: Word(protocol) })

@@ -9,11 +9,15 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::Notify, time::timeout};
+use tokio::{
+    sync::{Notify, watch},
+    time::timeout,
+};
 
-use crate::{endpoint::Endpoint, forward, warmup};
+use crate::{endpoint::Endpoint, forward, grpc, upstream::Upstream, warmup};
 
-const PROBE_MAX: Duration = Duration::from_secs(2);
+/// Longest wait for one answer to a probe.
+pub const PROBE_MAX: Duration = Duration::from_secs(2);
 const PAUSE_READY: Duration = Duration::from_secs(1);
 const PAUSE_NOT_READY: Duration = Duration::from_millis(250);
 /// A busy server is slow to answer a probe and is no less ready for it.
@@ -22,12 +26,13 @@ const SILENCES_MAX: u32 = 3;
 /// Whether the model answers.
 #[derive(Debug, Default)]
 pub struct Ready {
-    now: AtomicBool,
+    now: watch::Sender<bool>,
     ever: AtomicBool,
     look: Notify,
 }
 
-enum Probe {
+/// What a probe found.
+pub enum Probe {
     Yes,
     No(String),
     Silent,
@@ -39,7 +44,12 @@ impl Ready {
     }
 
     pub fn is_ready(&self) -> bool {
-        self.now.load(Ordering::Relaxed)
+        *self.now.borrow()
+    }
+
+    /// Every change.
+    pub fn subscribe(&self) -> watch::Receiver<bool> {
+        self.now.subscribe()
     }
 
     /// Whether it has been ready since the start of this process.
@@ -56,7 +66,7 @@ impl Ready {
     }
 
     fn set(&self, ready: bool) {
-        if self.now.swap(ready, Ordering::Relaxed) != ready {
+        if self.now.send_replace(ready) != ready {
             tracing::info!(ready, "model readiness changed");
         }
         self.ever.fetch_or(ready, Ordering::Relaxed);
@@ -96,10 +106,24 @@ pub async fn watch(endpoint: Arc<Endpoint>) {
     }
 }
 
+/// Each protocol that the server is configured with must answer.
 async fn probe(endpoint: &Arc<Endpoint>) -> Probe {
+    if let Some(upstream) = &endpoint.upstream {
+        match probe_http(endpoint, upstream).await {
+            Probe::Yes => {}
+            other => return other,
+        }
+    }
+    match &endpoint.channel {
+        Some(channel) => grpc::probe::probe(endpoint, channel).await,
+        None => Probe::Yes,
+    }
+}
+
+async fn probe_http(endpoint: &Endpoint, upstream: &Arc<Upstream>) -> Probe {
     let model = model_path(endpoint) + "/ready";
     for path in [wire::path::SERVER_READY, &model] {
-        match timeout(PROBE_MAX, endpoint.upstream.send(forward::probe(endpoint, path))).await {
+        match timeout(PROBE_MAX, upstream.send(forward::probe(upstream, path))).await {
             Err(_) => return Probe::Silent,
             Ok(Err(error)) => return Probe::No(error.to_string()),
             Ok(Ok((lease, response))) => {

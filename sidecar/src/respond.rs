@@ -7,9 +7,15 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
-use wire::{LoadReport, Outcome, Problem, config::LoadHeader, header, problem};
+use wire::{Outcome, Problem, config::LoadHeader, header, outcome::GRPC_UNIMPLEMENTED, problem};
 
-use crate::{admit, answer::ReplyBody, endpoint::Endpoint, listen::head::Fault, load};
+use crate::{
+    admit,
+    answer::ReplyBody,
+    endpoint::Endpoint,
+    listen::{head::Fault, sniff::Protocol},
+    load,
+};
 
 /// What goes out.
 pub type Reply = Response<ReplyBody>;
@@ -20,6 +26,8 @@ pub struct Refusal {
     pub outcome: Outcome,
     /// Where the outcome has more than one.
     pub status: Option<StatusCode>,
+    /// The gRPC status, where it is not the outcome's.
+    pub grpc: Option<u8>,
     /// The method that the path takes.
     pub allow: Option<&'static str>,
     /// How to prove who asks.
@@ -30,13 +38,18 @@ pub struct Refusal {
 
 impl From<Outcome> for Refusal {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, status: None, allow: None, challenge: None, retry_after: None }
+        Self { outcome, status: None, grpc: None, allow: None, challenge: None, retry_after: None }
     }
 }
 
 impl Refusal {
     pub fn with_status(outcome: Outcome, status: StatusCode) -> Self {
         Self { status: Some(status), ..outcome.into() }
+    }
+
+    /// There is no such method in gRPC, or not in this form.
+    pub fn unimplemented() -> Self {
+        Self { grpc: Some(GRPC_UNIMPLEMENTED), ..Outcome::NotFound.into() }
     }
 
     fn status(&self) -> StatusCode {
@@ -50,15 +63,19 @@ impl Refusal {
 pub enum LoadForm {
     Json,
     Text,
+    Binary,
 }
 
 /// The form that a request gets, if any.
-pub fn load_form(endpoint: &Endpoint, request: &HeaderMap) -> Option<LoadForm> {
-    match request.get(header::LOAD_FORMAT).map(HeaderValue::as_bytes) {
-        Some(b"json") => Some(LoadForm::Json),
-        Some(b"text") => Some(LoadForm::Text),
-        _ => (endpoint.config.load_header == LoadHeader::Always).then_some(LoadForm::Json),
-    }
+pub fn load_form(endpoint: &Endpoint, protocol: Protocol, request: &HeaderMap) -> Option<LoadForm> {
+    let form = match request.get(header::LOAD_FORMAT).map(HeaderValue::as_bytes) {
+        Some(b"json") => LoadForm::Json,
+        Some(b"text") => LoadForm::Text,
+        Some(b"bin") => LoadForm::Binary,
+        _ if endpoint.config.load_header == LoadHeader::Always => LoadForm::Json,
+        _ => return None,
+    };
+    Some(if protocol == Protocol::Grpc { LoadForm::Binary } else { form })
 }
 
 /// A refusal.
@@ -80,6 +97,13 @@ pub fn refuse(endpoint: &Endpoint, refusal: &Refusal, form: Option<LoadForm>) ->
     reply
 }
 
+/// Yes, in an answer without a word.
+pub fn empty(endpoint: &Endpoint, form: Option<LoadForm>) -> Reply {
+    let mut reply = Response::new(ReplyBody::text(""));
+    provenance(endpoint, reply.headers_mut(), Outcome::Served, form);
+    reply
+}
+
 /// A page of our own.
 pub fn json(endpoint: &Endpoint, text: String, form: Option<LoadForm>) -> Reply {
     let mut reply = Response::new(ReplyBody::text(text));
@@ -98,13 +122,15 @@ pub fn provenance(endpoint: &Endpoint, headers: &mut HeaderMap, outcome: Outcome
     if let Some(digest) = &endpoint.names.digest {
         headers.insert(header::MODEL_DIGEST, digest.clone());
     }
-    let text = match form {
-        None => return,
-        Some(LoadForm::Json) => load::report(endpoint, Instant::now()).to_json_header(),
-        Some(LoadForm::Text) => LoadReport::to_text_header(&load::report(endpoint, Instant::now())),
+    let Some(form) = form else { return };
+    let report = load::report(endpoint, Instant::now());
+    let (name, text) = match form {
+        LoadForm::Json => (header::LOAD, report.to_json_header()),
+        LoadForm::Text => (header::LOAD, report.to_text_header()),
+        LoadForm::Binary => (header::LOAD_BINARY, report.to_binary_header()),
     };
     if let Ok(value) = HeaderValue::from_str(&text) {
-        headers.insert(header::LOAD, value);
+        headers.insert(name, value);
     }
 }
 
@@ -130,7 +156,8 @@ pub fn raw_fault(endpoint: &Endpoint, fault: Fault) -> Bytes {
     text.into()
 }
 
-fn problem_text(endpoint: &Endpoint, outcome: Outcome) -> String {
+/// The body of a refusal.
+pub fn problem_text(endpoint: &Endpoint, outcome: Outcome) -> String {
     let now = Instant::now();
     let deadline = now + endpoint.config.admission.timeout_default;
     let wait = admit::wait(&load::situation(endpoint, now, deadline, None));

@@ -5,10 +5,10 @@ use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc};
 
 use http::{
     HeaderValue, Method, Request, StatusCode,
-    header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST},
+    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST},
 };
 use hyper::body::{Body, Incoming};
-use wire::{Outcome, path::Target};
+use wire::{Outcome, grpc::CONTENT_TYPE as GRPC, path::Target};
 
 use crate::{
     answer::OpenRequest,
@@ -16,7 +16,7 @@ use crate::{
     drain::Phase,
     ending::Ending,
     endpoint::Endpoint,
-    infer,
+    grpc, infer,
     listen::{
         sniff::Protocol,
         stream::{SharedPace, with},
@@ -64,16 +64,25 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let open = OpenRequest::begin(&self.pace);
         let pace = Arc::clone(&self.pace);
+        let protocol = if is_grpc(self.protocol, &request) { Protocol::Grpc } else { self.protocol };
         let cx = Context {
-            form: respond::load_form(&self.endpoint, request.headers()),
+            form: respond::load_form(&self.endpoint, protocol, request.headers()),
             endpoint: Arc::clone(&self.endpoint),
-            protocol: self.protocol,
+            protocol,
             peer: self.peer.clone(),
             device: None,
             unread: !request.body().is_end_stream(),
         };
         Box::pin(async move { Ok(answer(cx, request, &pace).await.map(|body| body.within(open))) })
     }
+}
+
+/// gRPC says so in its content type, with or without the form of the messages.
+fn is_grpc(protocol: Protocol, request: &Request<Incoming>) -> bool {
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()?.strip_prefix(GRPC));
+    protocol == Protocol::Http2
+        && request.method() == Method::POST
+        && kind.is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', ';']))
 }
 
 async fn answer(mut cx: Context, request: Request<Incoming>, pace: &SharedPace) -> Reply {
@@ -90,7 +99,11 @@ async fn answer(mut cx: Context, request: Request<Incoming>, pace: &SharedPace) 
                 with(pace, |pace| pace.left_unread());
             }
             let is_cut = refusal.outcome == Outcome::Malformed || (cx.unread && !is_short);
-            (respond::refuse(&cx.endpoint, &refusal, cx.form), is_cut)
+            let reply = match cx.protocol {
+                Protocol::Grpc => grpc::respond::refuse(&cx.endpoint, &refusal, cx.form),
+                Protocol::Http1 | Protocol::Http2 => respond::refuse(&cx.endpoint, &refusal, cx.form),
+            };
+            (reply, is_cut)
         }
     };
     // One that leaves sends its devices away while it still serves: their next connection leads to another pod of the
@@ -103,28 +116,39 @@ async fn answer(mut cx: Context, request: Request<Incoming>, pace: &SharedPace) 
 }
 
 async fn dispatch(cx: &mut Context, mut request: Request<Incoming>) -> Result<Reply, Refusal> {
-    let target = match find(cx, &mut request) {
-        Ok(target) => target,
-        Err(refusal) => {
-            Ending::begin(&cx.endpoint, cx.protocol).finish(refusal.outcome);
-            return Err(refusal);
-        }
-    };
-    match target {
-        Target::Infer => infer::infer(cx, request).await,
-        Target::Relay => relay::relay(cx, &request).await,
-        Target::Load => Ok(own::load(cx)),
-        Target::Endpoint => Ok(own::endpoint(cx)),
-        Target::Policy => own::policy(cx, request.headers()),
+    check(cx, &mut request).map_err(|refusal| counted(cx, refusal))?;
+    if cx.protocol == Protocol::Grpc {
+        return grpc::dispatch(cx, request).await;
+    }
+    let target = find(cx, &request).map_err(|refusal| counted(cx, refusal))?;
+    match (target, cx.endpoint.upstream.clone()) {
+        (Target::Infer, Some(upstream)) => infer::infer(cx, &upstream, request).await,
+        (Target::Infer, None) => Err(counted(cx, Outcome::NotFound.into())),
+        (Target::Relay, Some(upstream)) => relay::relay(cx, &upstream, &request).await,
+        (Target::Relay, None) => relay::readiness(cx, request.uri().path()),
+        (Target::Load, _) => Ok(own::load(cx)),
+        (Target::Endpoint, _) => Ok(own::endpoint(cx)),
+        (Target::Policy, _) => own::policy(cx, request.headers()),
     }
 }
 
-fn find(cx: &mut Context, request: &mut Request<Incoming>) -> Result<Target, Refusal> {
-    if cx.protocol == Protocol::Http2 {
+/// A refusal of what is nothing here.
+pub fn counted(cx: &Context, refusal: Refusal) -> Refusal {
+    Ending::begin(&cx.endpoint, cx.protocol).finish(refusal.outcome);
+    refusal
+}
+
+/// What is asked of every request, whatever it wants.
+fn check(cx: &mut Context, request: &mut Request<Incoming>) -> Result<(), Refusal> {
+    if cx.protocol != Protocol::Http1 {
         check_http2(cx, request)?;
     }
     let endpoint = &cx.endpoint;
     cx.device = endpoint.auth.device(cx.peer.as_deref(), request.headers_mut(), endpoint.clock.now())?;
+    Ok(())
+}
+
+fn find(cx: &Context, request: &Request<Incoming>) -> Result<Target, Refusal> {
     let target = Target::parse(request.uri().path(), &cx.endpoint.config.model.name)
         .ok_or_else(|| Refusal::from(Outcome::NotFound))?;
     if request.method().as_str() == target.method() {

@@ -59,6 +59,8 @@ struct Rest {
     body: Incoming,
     seen: u64,
     bytes_max: u64,
+    /// What the body itself says of its length.
+    length: Option<u64>,
     progress: Progress,
     speed: Speed,
     fault: FaultCell,
@@ -105,6 +107,7 @@ impl Upload {
             body,
             seen: 0,
             bytes_max: bounds.bytes_max,
+            length: None,
             progress,
             speed: Speed::default(),
             fault: FaultCell::default(),
@@ -127,9 +130,25 @@ impl Upload {
     /// How the rest comes in; `None` where its length is unknown or its speed not measured.
     pub fn arrival(&self, now: Instant) -> Option<Arrival> {
         let rest = self.rest.as_ref()?;
-        let bytes_left = rest.body.size_hint().exact()?;
+        let bytes_left = rest.bytes_left()?;
         let over = now.saturating_duration_since(rest.speed.since?);
         (rest.speed.bytes > 0).then_some(Arrival { over, bytes: rest.speed.bytes, bytes_left })
+    }
+
+    /// The first bytes, as many as asked for unless the body is shorter.
+    pub async fn start(&mut self, bytes: usize, memory: &Arc<Semaphore>) -> Result<Vec<u8>, Fault> {
+        while self.held_bytes < bytes as u64 && self.read(memory).await? {}
+        Ok(self.held.iter().flatten().copied().take(bytes).collect())
+    }
+
+    /// Binds the body to a length; another one is a fault.
+    pub fn expect(&mut self, length: u64) -> Result<(), Fault> {
+        match &mut self.rest {
+            Some(rest) if rest.seen <= length => rest.length = Some(length),
+            None if self.held_bytes == length => {}
+            _ => return Err(Fault::Broken),
+        }
+        Ok(())
     }
 
     /// Where a later fault will be found.
@@ -141,10 +160,15 @@ impl Upload {
     pub async fn gather(&mut self, memory: &Arc<Semaphore>) -> Result<bool, Fault> {
         /// hyper hands over at most its buffer at once.
         const ROOM: usize = 32 << 10;
-        let Some(rest) = &mut self.rest else { return Ok(false) };
         if self.held_bytes >= HELD_BYTES_MAX || memory.available_permits() < ROOM {
             return Ok(false);
         }
+        self.read(memory).await
+    }
+
+    /// `false` when the body is at hand.
+    async fn read(&mut self, memory: &Arc<Semaphore>) -> Result<bool, Fault> {
+        let Some(rest) = &mut self.rest else { return Ok(false) };
         match poll_fn(|cx| rest.poll(cx)).await {
             Some(Ok(data)) => {
                 rest.speed.record(Instant::now(), data.len() as u64);
@@ -174,12 +198,19 @@ impl AsRef<[u8]> for Counted {
 }
 
 impl Rest {
+    fn bytes_left(&self) -> Option<u64> {
+        self.body.size_hint().exact().or_else(|| self.length?.checked_sub(self.seen))
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Fault>>> {
         loop {
             let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
                 return self.progress.poll(cx).map(|()| Some(Err(Fault::TooSlow)));
             };
             let data = match frame {
+                None if self.length.is_some_and(|length| self.seen != length) => {
+                    return Poll::Ready(Some(Err(Fault::Broken)));
+                }
                 None => return Poll::Ready(None),
                 Some(Err(error)) => return Poll::Ready(Some(Err(fault_of(&error)))),
                 // Trailers end here.
@@ -190,8 +221,13 @@ impl Rest {
             };
             self.seen += data.len() as u64;
             self.progress.bytes += data.len() as u64;
-            let fits = self.seen <= self.bytes_max;
-            return Poll::Ready(Some(fits.then_some(data).ok_or(Fault::TooLong)));
+            return Poll::Ready(Some(if self.seen > self.bytes_max {
+                Err(Fault::TooLong)
+            } else if self.length.is_some_and(|length| self.seen > length) {
+                Err(Fault::Broken)
+            } else {
+                Ok(data)
+            }));
         }
     }
 }
@@ -270,7 +306,7 @@ impl Body for Upload {
     fn size_hint(&self) -> SizeHint {
         match &self.rest {
             None => SizeHint::with_exact(self.held_bytes),
-            Some(rest) => match rest.body.size_hint().exact() {
+            Some(rest) => match rest.bytes_left() {
                 Some(left) => SizeHint::with_exact(self.held_bytes + left),
                 None => SizeHint::default(),
             },

@@ -75,10 +75,7 @@ impl Upstream {
 
     /// `Host` of what is sent there.
     pub fn host(&self) -> &str {
-        match &self.address {
-            Address::Tcp(authority) => authority,
-            Address::Unix(_) => "localhost",
-        }
+        self.address.host()
     }
 
     /// Sends a request over a pooled connection or a fresh one. A pooled connection may have been closed in the
@@ -136,7 +133,7 @@ impl Upstream {
 }
 
 /// An inference changes nothing in the server, so that it may be asked for twice.
-fn copy(request: &Request<Upload>) -> Option<Request<Upload>> {
+pub fn copy(request: &Request<Upload>) -> Option<Request<Upload>> {
     let mut copy = Request::new(request.body().copy()?);
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();

@@ -10,13 +10,14 @@ use hyper::body::Incoming;
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use crate::{endpoint::Endpoint, forward, ready::model_path, upload::Upload};
+use crate::{endpoint::Endpoint, forward, grpc, ready::model_path, upload::Upload, upstream::Upstream};
 
 /// A first inference loads code and allocates; more than this is a hang.
 const WARMUP_MAX: Duration = Duration::from_secs(60);
 /// After a failed one, so that a broken model does not fill the log.
 const PAUSE: Duration = Duration::from_secs(2);
-const ELEMENTS_MAX: u64 = 4 << 20;
+/// Most numbers in a warm-up.
+pub const ELEMENTS_MAX: u64 = 4 << 20;
 const METADATA_BYTES_MAX: usize = 256 << 10;
 
 #[derive(Deserialize)]
@@ -24,11 +25,12 @@ struct Metadata {
     inputs: Vec<Input>,
 }
 
+/// What one input takes.
 #[derive(Deserialize)]
-struct Input {
-    name: String,
-    datatype: String,
-    shape: Vec<i64>,
+pub struct Input {
+    pub name: String,
+    pub datatype: String,
+    pub shape: Vec<i64>,
 }
 
 /// Whether the model answers an inference.
@@ -51,14 +53,23 @@ pub async fn prove(endpoint: &Arc<Endpoint>) -> bool {
     }
 }
 
-enum Failure {
+/// Why nothing was proved.
+pub enum Failure {
     CannotTell(String),
     Failed(String),
 }
 
-async fn attempt(endpoint: &Arc<Endpoint>) -> Result<(), Failure> {
+async fn attempt(endpoint: &Endpoint) -> Result<(), Failure> {
+    match (&endpoint.upstream, &endpoint.channel) {
+        (Some(upstream), _) => over_http(endpoint, upstream).await,
+        (None, Some(channel)) => grpc::warmup::attempt(endpoint, channel).await,
+        (None, None) => Ok(()),
+    }
+}
+
+async fn over_http(endpoint: &Endpoint, upstream: &Arc<Upstream>) -> Result<(), Failure> {
     let path = model_path(endpoint);
-    let (status, text) = exchange(endpoint, forward::probe(endpoint, &path)).await?;
+    let (status, text) = exchange(upstream, forward::probe(upstream, &path)).await?;
     if !forward::is_yes(status) {
         return Err(Failure::CannotTell(format!("GET {path}: {status}")));
     }
@@ -67,8 +78,8 @@ async fn attempt(endpoint: &Arc<Endpoint>) -> Result<(), Failure> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let body = Upload::of(zeros(&metadata.inputs).map_err(Failure::CannotTell)?);
-    let request = forward::request(endpoint, Method::POST, &format!("{path}/infer"), &headers, body);
-    let (status, text) = exchange(endpoint, request).await?;
+    let request = forward::request(upstream, Method::POST, &format!("{path}/infer"), &headers, body);
+    let (status, text) = exchange(upstream, request).await?;
     if status.is_success() {
         return Ok(());
     }
@@ -78,12 +89,11 @@ async fn attempt(endpoint: &Arc<Endpoint>) -> Result<(), Failure> {
 }
 
 async fn exchange(
-    endpoint: &Arc<Endpoint>,
+    upstream: &Arc<Upstream>,
     request: http::Request<Upload>,
 ) -> Result<(StatusCode, Bytes), Failure> {
     let failed = |reason: String| Failure::Failed(reason);
-    let (lease, response) =
-        endpoint.upstream.send(request).await.map_err(|error| failed(error.to_string()))?;
+    let (lease, response) = upstream.send(request).await.map_err(|error| failed(error.to_string()))?;
     let status = response.status();
     let text = read(response.into_body()).await.map_err(|error| failed(error.to_string()))?;
     lease.give_back();
@@ -128,7 +138,7 @@ static PATTERN: [u8; 8192] = {
 };
 
 /// How many numbers an input takes, where its metadata say so.
-fn elements(input: &Input) -> Result<u64, String> {
+pub fn elements(input: &Input) -> Result<u64, String> {
     let name = &input.name;
     let is_number = ["FP32", "FP64", "INT", "UINT"].iter().any(|prefix| input.datatype.starts_with(prefix));
     if !is_number {

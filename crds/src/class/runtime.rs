@@ -81,16 +81,28 @@ pub enum ImagePullPolicy {
     Never,
 }
 
-/// Loopback ports of the model server.
+/// Loopback ports of the model server, at least one. Requests are passed on in the protocol that they came in; the
+/// device library speaks HTTP.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[x_kube(crates(kube_core = "::kube_core"))]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.http) || has(self.grpc)")
+    .message("runtime.upstream: name http, grpc or both, for instance http: 8000"))]
+#[x_kube(validation = Rule::new("!has(self.http) || !has(self.grpc) || self.http != self.grpc")
+    .message("runtime.upstream: http and grpc are different ports; choose another, for instance grpc: 8001"))]
 pub struct Upstream {
     /// Port of the Open Inference Protocol over HTTP. 8080 and 9090 are the sidecar's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535))]
     #[x_kube(validation = Rule::new("self != 8080 && self != 9090")
         .message("runtime.upstream.http: 8080 and 9090 are the sidecar's ports; choose another, for instance 8000"))]
-    pub http: i32,
+    pub http: Option<i32>,
+    /// Port of the Open Inference Protocol over gRPC. 8080 and 9090 are the sidecar's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65535))]
+    #[x_kube(validation = Rule::new("self != 8080 && self != 9090")
+        .message("runtime.upstream.grpc: 8080 and 9090 are the sidecar's ports; choose another, for instance 8001"))]
+    pub grpc: Option<i32>,
 }
 
 /// CPU and memory, as in a container.

@@ -55,6 +55,17 @@ fn class() -> Vec<Row> {
             json!(9090),
             "runtime.upstream.http: 8080 and 9090 are the sidecar's",
         ),
+        row("spec.runtime.upstream", json!({}), "runtime.upstream: name http, grpc or both"),
+        row(
+            "spec.runtime.upstream",
+            json!({"grpc": 9090}),
+            "runtime.upstream.grpc: 8080 and 9090 are the sidecar's",
+        ),
+        row(
+            "spec.runtime.upstream",
+            json!({"http": 8000, "grpc": 8000}),
+            "runtime.upstream: http and grpc are different ports",
+        ),
         row(
             "spec.runtime.modelFormats",
             json!(["ONNX"]),

@@ -55,7 +55,7 @@ pub async fn serve(stream: TcpStream, endpoint: &Arc<Endpoint>) {
     match opened.protocol {
         // On the heap each: an idle connection pays for its own protocol only.
         Protocol::Http1 => Box::pin(serve_http1(opened, pace, requests, endpoint)).await,
-        Protocol::Http2 => Box::pin(serve_http2(opened, pace, requests, endpoint)).await,
+        Protocol::Http2 | Protocol::Grpc => Box::pin(serve_http2(opened, pace, requests, endpoint)).await,
     }
 }
 
@@ -106,12 +106,20 @@ async fn serve_http2(opened: Opened, pace: SharedPace, requests: Requests, endpo
         .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
         .serve_connection(io, requests);
     let mut connection = pin!(connection);
-    // As in HTTP/1, a device is sent away while it is still served; one that came later found no other pod.
-    let leave_at = if endpoint.drain.phase() < Phase::Quiet { Phase::Quiet } else { Phase::Refusing };
+    // As in HTTP/1, a device is sent away while it is still served; one that came later found no other pod, and one that
+    // comes last of all still gets a refusal to its first request.
+    let leave_at = match endpoint.drain.phase() {
+        Phase::Serving => Phase::Quiet,
+        Phase::Quiet => Phase::Refusing,
+        Phase::Refusing | Phase::Drained | Phase::Stopping => Phase::Stopping,
+    };
     let end = supervise(&pace, endpoint, leave_at, |cx, leaving| {
-        if leaving {
-            connection.as_mut().graceful_shutdown();
+        let polled = connection.as_mut().poll(cx);
+        if !leaving || polled.is_ready() {
+            return polled.map(|_| ());
         }
+        // Only after that: before its handshake, which takes one poll, hyper would close the connection without a word.
+        connection.as_mut().graceful_shutdown();
         connection.as_mut().poll(cx).map(|_| ())
     })
     .await;

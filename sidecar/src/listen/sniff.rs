@@ -7,13 +7,15 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// What a connection speaks.
+/// What a connection speaks, and what a request in it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// HTTP/1.0 or HTTP/1.1.
     Http1,
     /// HTTP/2 by prior knowledge.
     Http2,
+    /// gRPC over it. Only a request shows that.
+    Grpc,
 }
 
 /// The first bytes and what they mean.

@@ -82,13 +82,25 @@ pub struct Sidecar {
     log: Arc<Mutex<Vec<String>>>,
 }
 
+/// A model server that a sidecar can stand in front of.
+pub trait Behind {
+    /// `upstream` in the configuration.
+    fn upstream(&self) -> Value;
+}
+
+impl Behind for Server {
+    fn upstream(&self) -> Value {
+        json!({"http": format!("http://{}", self.address)})
+    }
+}
+
 /// The usual configuration: generous times, so that only what a test makes tight can end a request.
-fn config(server: &Server, folder: &Folder) -> Value {
+fn config(server: &impl Behind, folder: &Folder) -> Value {
     json!({
         "listen": "127.0.0.1:0",
         "admin": "127.0.0.1:0",
         "drainSocket": folder.0.join("drain.sock"),
-        "upstream": {"http": format!("http://{}", server.address)},
+        "upstream": server.upstream(),
         "model": {"name": "m", "digest": format!("sha256:{}", "0a".repeat(32))},
         "admission": {"defaultTimeoutMilliseconds": 25_000, "maxTimeoutMilliseconds": 30_000},
         "advertise": {"endpointId": "edge-3", "url": "http://192.0.2.13:30080", "zone": "site-a"},
@@ -98,28 +110,28 @@ fn config(server: &Server, folder: &Folder) -> Value {
 
 impl Sidecar {
     /// Starts one that is ready.
-    pub fn start(server: &Server) -> Self {
+    pub fn start(server: &impl Behind) -> Self {
         Self::with(server, |_| {})
     }
 
     /// Starts one that is ready, with changes to the configuration.
-    pub fn with(server: &Server, change: impl FnOnce(&mut Value)) -> Self {
+    pub fn with(server: &impl Behind, change: impl FnOnce(&mut Value)) -> Self {
         Self::over(Over::Clear, server, change)
     }
 
     /// Starts one that is ready, in the clear or inside TLS.
-    pub fn over(over: Over, server: &Server, change: impl FnOnce(&mut Value)) -> Self {
+    pub fn over(over: Over, server: &impl Behind, change: impl FnOnce(&mut Value)) -> Self {
         let sidecar = Self::launch(over, server, change);
         sidecar.wait_ready();
         sidecar
     }
 
     /// Starts one.
-    pub fn unready(server: &Server, change: impl FnOnce(&mut Value)) -> Self {
+    pub fn unready(server: &impl Behind, change: impl FnOnce(&mut Value)) -> Self {
         Self::launch(Over::Clear, server, change)
     }
 
-    fn launch(over: Over, server: &Server, change: impl FnOnce(&mut Value)) -> Self {
+    fn launch(over: Over, server: &impl Behind, change: impl FnOnce(&mut Value)) -> Self {
         let folder = Folder::new();
         let mut value = config(server, &folder);
         if over == Over::Tls {
@@ -177,7 +189,13 @@ impl Sidecar {
 
     /// The count of an outcome, over HTTP/1.
     pub fn count(&self, outcome: &str) -> u64 {
-        let line = format!("longshore_sidecar_requests_total{{outcome=\"{outcome}\",protocol=\"http1\"}} ");
+        self.count_over("http1", outcome)
+    }
+
+    /// The count of an outcome.
+    pub fn count_over(&self, protocol: &str, outcome: &str) -> u64 {
+        let line =
+            format!("longshore_sidecar_requests_total{{outcome=\"{outcome}\",protocol=\"{protocol}\"}} ");
         let page = self.admin("/metrics").text();
         page.lines().find_map(|row| row.strip_prefix(&line)).map_or(0, |count| count.parse().unwrap())
     }

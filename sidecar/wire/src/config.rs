@@ -9,7 +9,7 @@ use crate::Digest;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SidecarConfig {
-    /// The offload endpoint: HTTP/1.1 and HTTP/2, `ADDRESS:PORT`.
+    /// The offload endpoint: HTTP/1.1, HTTP/2 and gRPC, `ADDRESS:PORT`.
     pub listen: String,
     /// Probes, metrics and `/drained`, `ADDRESS:PORT`. `$(POD_IP)` is replaced from the environment.
     #[serde(default = "default_admin")]
@@ -57,12 +57,16 @@ fn default_admin() -> String {
     "127.0.0.1:9090".into()
 }
 
-/// Where the model server listens.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+/// Where the model server listens: at least one of the two. A request is passed on in the protocol it came in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Upstream {
     /// `http://127.0.0.1:8000` or `unix:/run/model/http.sock`.
-    pub http: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http: Option<String>,
+    /// The same for gRPC: `http://127.0.0.1:8001` or `unix:/run/model/grpc.sock`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grpc: Option<String>,
 }
 
 /// Which model is served.

@@ -16,9 +16,11 @@ pub const QUEUE_US: &str = "longshore-queue-us";
 pub const SERVICE_US: &str = "longshore-service-us";
 /// Prefix of every header above; stripped from what goes to the model server.
 pub const PREFIX: &str = "longshore-";
-/// Request: asks for a load report, `json` or `text`.
+/// Request: asks for a load report, `json`, `text` or `bin`; over gRPC each of them gives the last.
 pub const LOAD_FORMAT: &str = "endpoint-load-metrics-format";
 /// Response: the load report, `JSON {...}` or `TEXT ...`.
 pub const LOAD: &str = "endpoint-load-metrics";
+/// Response, over gRPC a trailer: the load report as a protobuf message in Base64.
+pub const LOAD_BINARY: &str = "endpoint-load-metrics-bin";
 /// Open Inference Protocol: length of the JSON part of a body with binary tensors, in bytes.
 pub const INFERENCE_HEADER_CONTENT_LENGTH: &str = "inference-header-content-length";

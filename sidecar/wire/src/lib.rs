@@ -3,16 +3,19 @@
 //!
 //! The operator's plan writes these values, the sidecar serves them, the device library reads them.
 
+mod base64;
 pub mod bundle;
 pub mod config;
 pub mod digest;
 pub mod endpoint;
+pub mod grpc;
 pub mod header;
 pub mod load;
 pub mod name;
 pub mod outcome;
 pub mod path;
 pub mod problem;
+pub mod protobuf;
 
 pub use bundle::PolicyBundle;
 pub use config::SidecarConfig;

@@ -1,9 +1,11 @@
-//! Load as `xds.data.orca.v3.OrcaLoadReport`, in its JSON form.
+//! Load as `xds.data.orca.v3.OrcaLoadReport`, in its JSON, text and binary forms.
 //!
 //! One unknown top-level key makes Envoy reject a whole report, so everything of ours stands in `named_metrics`.
 //! No wall-clock time inside: the receiver stamps arrival.
 
 use serde::{Deserialize, Serialize};
+
+use crate::{base64, protobuf};
 
 /// How loaded an endpoint is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -68,26 +70,48 @@ impl LoadReport {
     /// The header value `TEXT key=value, ...`, zero fields left out as gRPC's ORCA text form does.
     #[must_use]
     pub fn to_text_header(&self) -> String {
-        let named = &self.named_metrics;
-        let fields = [
-            ("application_utilization", self.application_utilization),
-            ("rps_fractional", self.rps_fractional),
-            ("eps", self.eps),
-            ("cpu_utilization", self.cpu_utilization),
-            ("mem_utilization", self.mem_utilization),
-            ("named_metrics.in_flight", named.in_flight),
-            ("named_metrics.queued", named.queued),
-            ("named_metrics.estimated_wait_ms", named.estimated_wait_ms),
-            ("named_metrics.service_p50_ms", named.service_p50_ms),
-            ("named_metrics.service_p95_ms", named.service_p95_ms),
-            ("named_metrics.draining", named.draining),
-        ];
-        let pairs: Vec<String> = fields
-            .iter()
+        let own = self.figures().into_iter().map(|(_, key, value)| (key.to_owned(), value));
+        let named = self.named_metrics.figures().into_iter();
+        let named = named.map(|(key, value)| (format!("named_metrics.{key}"), value));
+        let pairs: Vec<String> = own
+            .chain(named)
             .filter(|(_, value)| *value != 0.0)
             .map(|(key, value)| format!("{key}={value}"))
             .collect();
         format!("TEXT {}", pairs.join(", "))
+    }
+
+    /// The message as protobuf, zero fields left out.
+    #[must_use]
+    pub fn to_protobuf(&self) -> Vec<u8> {
+        const NAMED_METRICS: u8 = 8;
+        let mut message = Vec::new();
+        for (field, _, value) in self.figures().into_iter().filter(|(_, _, value)| *value != 0.0) {
+            protobuf::double(&mut message, field, value);
+        }
+        for (key, value) in self.named_metrics.figures().into_iter().filter(|(_, value)| *value != 0.0) {
+            let mut entry = protobuf::text(key);
+            protobuf::double(&mut entry, 2, value);
+            protobuf::bytes(&mut message, NAMED_METRICS, &entry);
+        }
+        message
+    }
+
+    /// The value of the header and trailer `endpoint-load-metrics-bin`.
+    #[must_use]
+    pub fn to_binary_header(&self) -> String {
+        base64::encode(&self.to_protobuf())
+    }
+
+    /// Numbers of the protobuf fields, keys and values.
+    fn figures(&self) -> [(u8, &'static str, f64); 5] {
+        [
+            (9, "application_utilization", self.application_utilization),
+            (6, "rps_fractional", self.rps_fractional),
+            (7, "eps", self.eps),
+            (1, "cpu_utilization", self.cpu_utilization),
+            (2, "mem_utilization", self.mem_utilization),
+        ]
     }
 
     /// Reads a header value of the form `JSON {...}`.
@@ -97,5 +121,18 @@ impl LoadReport {
     pub fn from_json_header(value: &str) -> Result<Self, InvalidReport> {
         let json = value.strip_prefix("JSON ").ok_or(InvalidReport)?;
         serde_json::from_str(json).map_err(|_| InvalidReport)
+    }
+}
+
+impl NamedMetrics {
+    fn figures(&self) -> [(&'static str, f64); 6] {
+        [
+            ("in_flight", self.in_flight),
+            ("queued", self.queued),
+            ("estimated_wait_ms", self.estimated_wait_ms),
+            ("service_p50_ms", self.service_p50_ms),
+            ("service_p95_ms", self.service_p95_ms),
+            ("draining", self.draining),
+        ]
     }
 }

@@ -115,12 +115,27 @@ impl Outcome {
         }
     }
 
+    /// What a gRPC status of the model server means. google.rpc.Code names an HTTP status beside each code, and those of
+    /// the client's making are rejections there too.
+    #[must_use]
+    pub const fn of_grpc(code: u8) -> Self {
+        match code {
+            0 => Self::Served,
+            3 | 5..=11 | 16 => Self::Rejected,
+            4 => Self::Expired,
+            _ => Self::UpstreamFailed,
+        }
+    }
+
     /// The public word, as in the header `longshore-outcome`.
     #[must_use]
     pub const fn word(self) -> &'static str {
         self.row().word
     }
 }
+
+/// The gRPC status of [`Outcome::NotFound`] where it is the method that is not found.
+pub const GRPC_UNIMPLEMENTED: u8 = 12;
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

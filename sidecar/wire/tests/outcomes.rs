@@ -56,3 +56,14 @@ fn a_problem_names_outcome_advice_and_wait() {
         serde_json::json!({"outcome": "queue_full", "advice": "elsewhere", "estimatedWaitMilliseconds": 18});
     assert_eq!(body, want);
 }
+
+#[test]
+fn a_status_of_the_model_server_means_what_its_http_status_would() {
+    let served = [0];
+    let rejected = [3, 5, 6, 7, 8, 9, 10, 11, 16];
+    let failed = [1, 2, 12, 13, 14, 15, 17, 255];
+    assert!(served.map(Outcome::of_grpc).iter().all(|outcome| *outcome == Outcome::Served));
+    assert!(rejected.map(Outcome::of_grpc).iter().all(|outcome| *outcome == Outcome::Rejected));
+    assert_eq!(Outcome::of_grpc(4), Outcome::Expired);
+    assert!(failed.map(Outcome::of_grpc).iter().all(|outcome| *outcome == Outcome::UpstreamFailed));
+}

@@ -1,6 +1,6 @@
 //! Paths, names, digests and load reports: what is read and what is not.
 
-use wire::{Digest, LoadReport, load::NamedMetrics, name, path, path::Target};
+use wire::{Digest, LoadReport, grpc, load::NamedMetrics, name, path, path::Target, protobuf};
 
 #[track_caller]
 fn check(path: &str, want: Option<Target>) {
@@ -137,4 +137,117 @@ fn a_load_report_survives_its_header_and_has_only_the_keys_that_envoy_knows() {
     );
     assert!(LoadReport::from_json_header("TEXT eps=1").is_err());
     assert!(LoadReport::from_json_header("JSON {").is_err());
+}
+
+#[test]
+fn a_load_report_as_protobuf_is_what_googles_encoder_makes_of_it() {
+    let report = LoadReport {
+        application_utilization: 1.25,
+        rps_fractional: 40.5,
+        cpu_utilization: 0.5,
+        named_metrics: NamedMetrics { in_flight: 4.0, ..NamedMetrics::default() },
+        ..LoadReport::default()
+    };
+    let fields = [
+        "0900_0000_0000_00e0_3f",
+        "31_0000_0000_0040_4440",
+        "4214_0a09_696e_5f66_6c69_6768_7411_0000_0000_0000_1040",
+        "49_0000_0000_0000_f43f",
+    ];
+    // Order of fields is the encoder's choice.
+    let ours = [3, 1, 0, 2].map(|index| fields[index].replace('_', "")).concat();
+    assert_eq!(hexadecimal(&report.to_protobuf()), ours);
+    assert_eq!(
+        report.to_binary_header(),
+        "SQAAAAAAAPQ/MQAAAAAAQERACQAAAAAAAOA/QhQKCWluX2ZsaWdodBEAAAAAAAAQQA=="
+    );
+    assert_eq!(LoadReport::default().to_binary_header(), "");
+}
+
+#[test]
+fn fields_are_read_back_and_broken_messages_end() {
+    let shape = [1, 300, u64::MAX];
+    assert_eq!(protobuf::unpacked(&protobuf::packed(&shape)), shape);
+    let mut message = protobuf::text("x");
+    protobuf::double(&mut message, 2, 1.0);
+    message.extend([3 << 3, 0xac, 2, 4 << 3 | 5, 0, 0, 0, 0]);
+    protobuf::bytes(&mut message, 5, b"y");
+    let read = |message: &[u8]| protobuf::byte_fields(message).count();
+    let all: Vec<(u64, &[u8])> = protobuf::byte_fields(&message).collect();
+    assert_eq!(all, [(1, b"x" as &[u8]), (5, b"y")]);
+    assert_eq!(read(&message[..message.len() - 1]), 1, "cut short");
+    for broken in [
+        &[0x0a][..],
+        &[0x0a, 5, 1],
+        &[0x0b],
+        &[0xff; 11],
+        &[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1],
+    ] {
+        assert_eq!(read(broken), 0, "{broken:?}");
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn methods_of_grpc_are_found_and_others_are_not_there() {
+    use grpc::Method;
+    for (method, want) in [
+        ("inference.GRPCInferenceService/ServerLive", Method::Server),
+        ("inference.GRPCInferenceService/ServerReady", Method::Server),
+        ("inference.GRPCInferenceService/ServerMetadata", Method::Server),
+        ("inference.GRPCInferenceService/ModelReady", Method::Model),
+        ("inference.GRPCInferenceService/ModelMetadata", Method::Model),
+        ("inference.GRPCInferenceService/ModelInfer", Method::Infer),
+        ("grpc.health.v1.Health/Check", Method::Check),
+        ("grpc.health.v1.Health/Watch", Method::Watch),
+    ] {
+        assert_eq!(Method::parse(&format!("/{method}")), Some(want), "{method}");
+        assert_eq!(Method::parse(method), None, "no slash");
+    }
+    for absent in [
+        "",
+        "/",
+        "/inference.GRPCInferenceService/",
+        "/inference.GRPCInferenceService/ModelStreamInfer",
+        "/inference.GRPCInferenceService/RepositoryModelLoad",
+        "/inference.GRPCInferenceService/ModelInfer/",
+        "/grpc.health.v1.Health/List",
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    ] {
+        assert_eq!(Method::parse(absent), None, "{absent}");
+    }
+}
+
+#[test]
+fn times_and_frames_of_grpc() {
+    use std::time::Duration;
+    for (text, want) in [
+        ("2H", Duration::from_secs(7200)),
+        ("3M", Duration::from_secs(180)),
+        ("99999999S", Duration::from_secs(99_999_999)),
+        ("250m", Duration::from_millis(250)),
+        ("7u", Duration::from_micros(7)),
+        ("0n", Duration::ZERO),
+    ] {
+        assert_eq!(grpc::timeout(text), Some(want), "{text}");
+    }
+    for bad in ["", "m", "1", "1s", "1 m", "-1m", "+1m", "1.5S", "123456789m", "1ü"] {
+        assert_eq!(grpc::timeout(bad), None, "{bad}");
+    }
+    assert_eq!(grpc::timeout_text(Duration::from_micros(1_999_500)), "1999m");
+    assert_eq!(grpc::timeout_text(Duration::ZERO), "1m", "nought would be too late by definition");
+    assert_eq!(grpc::timeout_text(Duration::MAX), "99999999m");
+
+    let framed = grpc::frame(&protobuf::text("m"));
+    assert_eq!(framed, [0, 0, 0, 0, 3, 0x0a, 1, b'm']);
+    let head = grpc::FrameHead { compressed: false, length: 3 };
+    assert_eq!(grpc::FrameHead::parse(&framed), Some(head));
+    assert!(grpc::FrameHead::parse(&[1, 0, 0, 0, 0]).is_some_and(|head| head.compressed));
+    assert_eq!(grpc::FrameHead::parse(&[2, 0, 0, 0, 0]), None);
+    assert_eq!(grpc::FrameHead::parse(&[0; 4]), None);
+    let long = protobuf::text(&"x".repeat(300));
+    assert_eq!(long[..3], [0x0a, 0xac, 0x02], "300 as two bytes");
 }

@@ -26,7 +26,7 @@ fn config(valid: &Valid) -> SidecarConfig {
         listen: format!("0.0.0.0:{}", paths::ENDPOINT_PORT),
         admin: format!("$(POD_IP):{}", paths::ADMIN_PORT),
         drain_socket: paths::DRAIN_SOCKET.into(),
-        upstream: Upstream { http: format!("http://127.0.0.1:{}", valid.class.runtime.upstream.http) },
+        upstream: upstream(valid),
         model: Model {
             name: valid.model.name.clone(),
             version: Some(valid.model.version.clone()),
@@ -50,6 +50,12 @@ fn config(valid: &Valid) -> SidecarConfig {
         relay_model_errors: false,
         policy_file: Some(format!("{}/{}", paths::POLICY_FOLDER, paths::POLICY_KEY)),
     }
+}
+
+fn upstream(valid: &Valid) -> Upstream {
+    let ports = &valid.class.runtime.upstream;
+    let of = |port: Option<i32>| port.map(|port| format!("http://127.0.0.1:{port}"));
+    Upstream { http: of(ports.http), grpc: of(ports.grpc) }
 }
 
 fn milliseconds(time: std::time::Duration) -> u64 {

@@ -119,7 +119,7 @@ fn the_sidecar_reads_what_is_planned() {
     let text = &plan.sidecar_config.data.as_ref().unwrap()["config.yaml"];
     let config: wire::SidecarConfig = support::yaml(text);
     assert_eq!(config.model.name, "person");
-    assert_eq!(config.upstream.http, "http://127.0.0.1:8000");
+    assert_eq!(config.upstream.http.as_deref(), Some("http://127.0.0.1:8000"));
     assert_eq!(config.admission.max_concurrency, 3);
     let name = plan.sidecar_config.metadata.name.as_deref().unwrap();
     assert_eq!(name, names::sidecar_config("person-detect", text.as_bytes()));

@@ -67,13 +67,15 @@ pub fn silent_runtime(pod: &Pod, _: &World, wish: &Wish<'_>) -> Option<Trouble> 
     if seconds <= i64::from(runtime.startup_timeout_seconds) {
         return None;
     }
+    let ports = [runtime.upstream.http, runtime.upstream.grpc].into_iter().flatten();
+    let ports: Vec<String> = ports.map(|port| port.to_string()).collect();
     let message = format!(
         "the model server runs for longer than spec.runtime.startupTimeoutSeconds ({}) of the class and model {} does \
          not answer the Open Inference Protocol on port {}; look at spec.runtime.args and spec.runtime.upstream of the \
          class, or raise the time",
         runtime.startup_timeout_seconds,
         model::name(wish.offload),
-        runtime.upstream.http
+        ports.join(", ")
     );
     Some(Trouble::new(Step::Runtime, Reason::ProtocolMismatch, message))
 }

@@ -1,0 +1,140 @@
+//! Calls of the Open Inference Protocol, passed to the model server. In: a request. Out: the server's answer, streamed.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, response};
+use hyper::body::Incoming;
+use tokio::{sync::OwnedSemaphorePermit, time::timeout_at};
+use wire::{Outcome, grpc};
+
+use super::{
+    answer::Answer,
+    channel::Channel,
+    message::{self, Names},
+    respond,
+};
+use crate::{
+    answer::{Held, ReplyBody, Work},
+    ending::Ending,
+    headers,
+    infer::{self, Admitted},
+    relay::{self, Begun},
+    respond::{Refusal, Reply},
+    route::Context,
+    upload::Upload,
+};
+
+/// A response of the server and what it holds.
+struct Passage {
+    response: Response<Incoming>,
+    work: Option<Work>,
+    /// The place of a relay.
+    place: Option<OwnedSemaphorePermit>,
+    deadline: Instant,
+    waited: Duration,
+}
+
+/// Serves one inference, and counts it.
+pub async fn infer(
+    cx: &mut Context,
+    channel: &Channel,
+    request: Request<Incoming>,
+) -> Result<Reply, Refusal> {
+    let mut ending = Ending::begin(&cx.endpoint, cx.protocol);
+    match attempt(cx, channel, request, &mut ending).await {
+        Ok(passage) => Ok(served(cx, passage, Some(ending))),
+        Err(refusal) => {
+            ending.finish(refusal.outcome);
+            Err(refusal)
+        }
+    }
+}
+
+async fn attempt(
+    cx: &mut Context,
+    channel: &Channel,
+    request: Request<Incoming>,
+    ending: &mut Ending,
+) -> Result<Passage, Refusal> {
+    let Admitted { parts, upload, slot, times } = infer::admitted(cx, request, ending).await?;
+    let endpoint = &cx.endpoint;
+    let fault = upload.fault_cell();
+    let onward = onward(channel, parts.uri.path(), &parts.headers, upload, times.deadline);
+    let work = Work::begin(endpoint, slot);
+    let sending = channel.send(onward);
+    let (work, response) = infer::answered(endpoint, work, times.deadline, &fault, sending).await?;
+    Ok(Passage { response, work: Some(work), place: None, deadline: times.deadline, waited: times.waited })
+}
+
+/// Passes on what is no inference.
+pub async fn relay(
+    cx: &Context,
+    channel: &Channel,
+    request: Request<Incoming>,
+    names: Names,
+) -> Result<Reply, Refusal> {
+    /// A name and a version.
+    const BODY_BYTES_MAX: usize = 1024;
+    let endpoint = &cx.endpoint;
+    let Begun { place, deadline } = relay::begin(endpoint, &request)?;
+    let (parts, body) = request.into_parts();
+    let mut upload = infer::arriving(endpoint, body)?;
+    let length = message::begin(endpoint, &mut upload, names, deadline).await?;
+    if length > BODY_BYTES_MAX as u64 {
+        return Err(Outcome::PayloadTooLarge.into());
+    }
+    // One byte more than it can have: this reads to its end.
+    match timeout_at(deadline.into(), upload.start(BODY_BYTES_MAX + 1, &endpoint.upload_memory)).await {
+        Err(_) => return Err(Outcome::Expired.into()),
+        Ok(read) => drop(read.map_err(infer::refusal_of)?),
+    }
+    let onward = onward(channel, parts.uri.path(), &parts.headers, upload, deadline);
+    let response = relay::answered(endpoint, deadline, channel.send(onward)).await?;
+    let passage = Passage { response, work: None, place: Some(place), deadline, waited: Duration::ZERO };
+    Ok(served(cx, passage, None))
+}
+
+fn onward(
+    channel: &Channel,
+    path: &str,
+    from: &HeaderMap,
+    upload: Upload,
+    deadline: Instant,
+) -> Request<Upload> {
+    let mut headers = headers::to_server(from);
+    let left = deadline.saturating_duration_since(Instant::now());
+    if let Ok(timeout) = HeaderValue::from_str(&grpc::timeout_text(left)) {
+        headers.insert(grpc::TIMEOUT, timeout);
+    }
+    channel.request(path, headers, upload)
+}
+
+fn served(cx: &Context, passage: Passage, ending: Option<Ending>) -> Reply {
+    let Passage { response, work, place, deadline, waited } = passage;
+    let (parts, body) = response.into_parts();
+    let held = Held { lease: None, reusable: false, work, place, ending };
+    if let Some(outcome) = early(&parts) {
+        held.end(outcome);
+        let mut reply = respond::head(ReplyBody::text(""));
+        reply.headers_mut().extend(respond::failed(&cx.endpoint, outcome, &parts.headers, cx.form));
+        return reply;
+    }
+    let answer = Answer::new(Arc::clone(&cx.endpoint), cx.form, body, held, deadline, waited);
+    let mut reply = respond::head(ReplyBody::grpc(answer));
+    reply.headers_mut().extend(headers::to_device(&parts.headers));
+    reply
+}
+
+/// How it ended where the head says so: with trailers only, in which nobody succeeds without a message.
+fn early(head: &response::Parts) -> Option<Outcome> {
+    if head.status != StatusCode::OK {
+        return Some(Outcome::UpstreamFailed);
+    }
+    match respond::outcome(&head.headers)? {
+        Outcome::Served => Some(Outcome::UpstreamFailed),
+        outcome => Some(outcome),
+    }
+}

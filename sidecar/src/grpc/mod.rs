@@ -1,0 +1,35 @@
+//! gRPC, on the same port and through the same admission. In: a request with its content type. Out: a response with a
+//! status in its trailers. Of messages only the first field is compared, so that other models stay out of reach.
+
+pub mod answer;
+pub mod call;
+pub mod channel;
+pub mod health;
+pub mod message;
+pub mod probe;
+pub mod respond;
+pub mod warmup;
+
+use http::Request;
+use hyper::body::Incoming;
+use wire::grpc::Method;
+
+use crate::{
+    respond::{Refusal, Reply},
+    route::{Context, counted},
+};
+use message::Names;
+
+/// Finds who answers.
+pub async fn dispatch(cx: &mut Context, request: Request<Incoming>) -> Result<Reply, Refusal> {
+    match (Method::parse(request.uri().path()), cx.endpoint.channel.clone()) {
+        (Some(Method::Infer), Some(channel)) => call::infer(cx, &channel, request).await,
+        (Some(Method::Model), Some(channel)) => call::relay(cx, &channel, request, Names::Model).await,
+        (Some(Method::Server), Some(channel)) => call::relay(cx, &channel, request, Names::Nothing).await,
+        (Some(Method::Check), _) => health::check(cx, request).await,
+        (Some(Method::Watch), _) => health::watch(cx, request).await,
+        (Some(Method::Infer | Method::Model | Method::Server), None) | (None, _) => {
+            Err(counted(cx, Refusal::unimplemented()))
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A gRPC client that speaks frames.
+
+use std::{
+    io,
+    net::SocketAddr,
+    thread::{JoinHandle, spawn},
+};
+
+use bytes::Bytes;
+use futures::channel::mpsc;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::{
+    body::{Body as _, Frame, Incoming},
+    client::conn::http2::{self, SendRequest},
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::{net::TcpStream, time::timeout};
+use wire::{grpc::frame, protobuf};
+
+use crate::{
+    harness::{PATIENCE, Sidecar},
+    http2::block_on,
+};
+
+pub type Body = UnsyncBoxBody<Bytes, io::Error>;
+pub type Lines = &'static [(&'static str, &'static str)];
+
+pub const INFER: &str = "inference.GRPCInferenceService/ModelInfer";
+
+/// How a call ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub head: HeaderMap,
+    pub body: Vec<u8>,
+    /// `None` when the head was all.
+    trailers: Option<HeaderMap>,
+}
+
+impl Ended {
+    pub fn is_trailers_only(&self) -> bool {
+        self.trailers.is_none()
+    }
+
+    /// A line of the trailers.
+    pub fn line(&self, name: &str) -> Option<&str> {
+        self.trailers.as_ref().unwrap_or(&self.head).get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub fn status(&self) -> u8 {
+        self.line("grpc-status").expect("a status").parse().unwrap()
+    }
+
+    pub fn outcome(&self) -> &str {
+        self.line("longshore-outcome").unwrap_or("")
+    }
+
+    /// Checks a refusal whole: a response of trailers only that says the same everywhere.
+    #[track_caller]
+    pub fn refused(&self, status: u8, outcome: &str) {
+        assert!(self.is_trailers_only(), "{self:?}");
+        self.failed(status, outcome);
+    }
+
+    /// Checks what a call that was not served says.
+    #[track_caller]
+    pub fn failed(&self, status: u8, outcome: &str) {
+        assert_eq!((self.status(), self.outcome()), (status, outcome), "{self:?}");
+        assert_eq!(self.head["content-type"], "application/grpc");
+        assert_eq!(self.line("longshore-endpoint"), Some("edge-3"));
+        let problem: serde_json::Value = serde_json::from_str(self.line("grpc-message").unwrap()).unwrap();
+        assert_eq!(problem["outcome"], outcome);
+        assert_eq!(problem["advice"], self.line("longshore-advice").unwrap());
+    }
+}
+
+/// The body of an inference for model `m`.
+pub fn message(rest: &[u8]) -> Vec<u8> {
+    let mut message = protobuf::text("m");
+    protobuf::bytes(&mut message, 7, rest);
+    frame(&message)
+}
+
+pub async fn connect(address: SocketAddr) -> SendRequest<Body> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (sender, connection) =
+        http2::Builder::new(TokioExecutor::new()).handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(async move { drop(connection.await) });
+    sender
+}
+
+pub fn request(method: &str, lines: Lines, body: Body) -> Request<Body> {
+    let mut request = Request::post(format!("http://a/{method}"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(body)
+        .unwrap();
+    for (name, value) in lines {
+        request.headers_mut().append(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    request
+}
+
+pub fn whole(body: impl Into<Bytes>) -> Body {
+    Full::new(body.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A body that goes on as long as the sender is held.
+pub fn beginning(body: Vec<u8>) -> (Body, mpsc::UnboundedSender<io::Result<Frame<Bytes>>>) {
+    let (sender, receiver) = mpsc::unbounded();
+    sender.unbounded_send(Ok(Frame::data(body.into()))).unwrap();
+    (StreamBody::new(receiver).boxed_unsync(), sender)
+}
+
+pub async fn ended(response: Response<Incoming>) -> Ended {
+    assert_eq!(response.status(), 200);
+    let is_trailers_only = response.body().is_end_stream();
+    let (parts, body) = response.into_parts();
+    let body = timeout(PATIENCE, body.collect()).await.unwrap().unwrap();
+    let trailers = (!is_trailers_only).then(|| body.trailers().cloned().unwrap());
+    Ended { head: parts.headers, body: body.to_bytes().into(), trailers }
+}
+
+async fn call_over(address: SocketAddr, method: &str, lines: Lines, body: Body) -> Ended {
+    let mut sender = connect(address).await;
+    let response = timeout(PATIENCE, sender.send_request(request(method, lines, body))).await;
+    ended(response.unwrap().unwrap()).await
+}
+
+/// One call over a connection of its own.
+pub fn call(sidecar: &Sidecar, method: &str, lines: Lines, body: impl Into<Bytes>) -> Ended {
+    block_on(call_over(sidecar.address, method, lines, whole(body)))
+}
+
+/// An inference.
+pub fn infer(sidecar: &Sidecar, lines: Lines, rest: &[u8]) -> Ended {
+    call(sidecar, INFER, lines, message(rest))
+}
+
+/// An inference that goes on beside the test.
+pub fn begin(sidecar: &Sidecar, lines: Lines, rest: &[u8]) -> JoinHandle<Ended> {
+    let (address, body) = (sidecar.address, message(rest));
+    spawn(move || block_on(call_over(address, INFER, lines, whole(body))))
+}
