@@ -46,6 +46,6 @@ fn columns(
     battery: &str,
 ) -> String {
     format!(
-        "{time:>7}  {frame:<20}  {place:<20}  {label:<12}  {conf:>5}  {ms:>7}  {reason:<22}  {battery:>7}"
+        "{time:>7}  {frame:<20}  {place:<22}  {label:<12}  {conf:>5}  {ms:>7}  {reason:<22}  {battery:>7}"
     )
 }
