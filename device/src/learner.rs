@@ -65,7 +65,7 @@ async fn learn_names(shared: &Arc<Shared>) {
     }
 }
 
-/// Asks for the policy until an endpoint tells it, or says that it has none and no other has one; else why the last one did
+/// Asks for the policy until an endpoint tells it, or says that it has none and no other tells one; else why the last one did
 /// not answer.
 pub(crate) async fn learn_policy(shared: &Arc<Shared>) -> Result<(), String> {
     let tag = shared.lock().bundle_tag.clone();

@@ -242,8 +242,7 @@ async fn an_endpoint_whose_model_is_down_is_left_alone_until_it_is_ready() {
     for _ in 0..2 {
         check(&device.infer(window(), DEADLINE).await, Some("device"), "model_not_ready");
     }
-    // Time for a probe or two.
-    sleep(Duration::from_millis(1_200)).await;
+    until("two probes", || 2 <= edge.readiness.load(Ordering::SeqCst)).await;
     check(&device.infer(window(), DEADLINE).await, Some("device"), "endpoints_unreachable");
     assert_eq!(edge.inferences.load(Ordering::SeqCst), 2);
     edge.turn(Script::Good);
@@ -280,6 +279,17 @@ async fn a_bare_model_server_has_no_policy_and_is_used() {
     check(&device.infer(window(), DEADLINE).await, None, "edge_failed");
     edge.turn(Script::Bare);
     until_answered_by(address, &device).await;
+}
+
+/// Waits for a condition, 10 s at most.
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    for _ in 0..200 {
+        if holds() {
+            return;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    panic!("never saw {what}");
 }
 
 /// Asks again and again until this endpoint answers.

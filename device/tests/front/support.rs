@@ -39,6 +39,8 @@ pub struct Endpoint {
     pub bundle: Arc<Mutex<PolicyBundle>>,
     pub connections: Arc<AtomicUsize>,
     pub inferences: Arc<AtomicUsize>,
+    /// Questions whether the model is ready.
+    pub readiness: Arc<AtomicUsize>,
 }
 
 impl Endpoint {
@@ -51,14 +53,19 @@ impl Endpoint {
             bundle: Arc::new(Mutex::new(bundle())),
             connections: Arc::default(),
             inferences: Arc::default(),
+            readiness: Arc::default(),
         };
         let (script, bundle) = (endpoint.script.clone(), endpoint.bundle.clone());
         let (connections, inferences) = (endpoint.connections.clone(), endpoint.inferences.clone());
+        let readiness = endpoint.readiness.clone();
         thread::spawn(move || {
             for stream in listener.incoming() {
                 connections.fetch_add(1, Ordering::SeqCst);
-                let (script, bundle, inferences) = (script.clone(), bundle.clone(), inferences.clone());
-                thread::spawn(move || serve(stream.unwrap(), name, &script, &bundle, &inferences));
+                let (script, bundle) = (script.clone(), bundle.clone());
+                let (inferences, readiness) = (inferences.clone(), readiness.clone());
+                thread::spawn(move || {
+                    serve(stream.unwrap(), name, &script, &bundle, &inferences, &readiness)
+                });
             }
         });
         endpoint
@@ -112,11 +119,15 @@ fn serve(
     script: &Mutex<Script>,
     bundle: &Mutex<PolicyBundle>,
     inferences: &AtomicUsize,
+    readiness: &AtomicUsize,
 ) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut stream = stream;
     while let Some(target) = request(&mut reader) {
         let script = *script.lock().unwrap();
+        if target == "GET /v2/models/gauge/ready" {
+            readiness.fetch_add(1, Ordering::SeqCst);
+        }
         let answer = match target.as_str() {
             "GET /v2/models/gauge" => plain(&metadata_json()),
             "GET /v2/models/gauge/ready" if is_ready(script) => plain(""),
