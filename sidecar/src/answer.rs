@@ -151,9 +151,9 @@ impl Work {
         self.slot = None;
     }
 
-    /// The deadline passed inside the server: it would have taken at least this long.
+    /// The deadline passed inside the server.
     pub fn expire(self, now: Instant) {
-        self.endpoint.load.served(now, self.elapsed(now));
+        self.endpoint.load.expired(now, self.elapsed(now));
         self.endpoint.load.held(now, self.elapsed(now));
     }
 

@@ -87,7 +87,7 @@ impl Endpoint {
             relays: Arc::new(Semaphore::new(RELAYS_MAX)),
             quotas: Quotas::new(config.quota),
             watches: Arc::new(Semaphore::new(WATCHES_MAX)),
-            queue: Queue::new(admission.concurrency, admission.queue_max),
+            queue: Queue::new(admission.concurrency, admission.queue_max, admission.timeout_default),
             upstream: upstream.http.map(|address| Upstream::new(address, at_once)),
             channel: upstream.grpc.map(|address| Channel::new(address, at_once)),
             load: Load::default(),

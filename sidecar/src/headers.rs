@@ -10,7 +10,7 @@ use http::{
         PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
     },
 };
-use wire::grpc;
+use wire::{grpc, priority};
 
 const HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
@@ -73,7 +73,7 @@ fn passing(from: &HeaderMap, stops: &[HeaderName]) -> HeaderMap {
 
 /// The time that a request leaves, the shorter where it says so twice; absent, or an error.
 pub fn time_left(headers: &HeaderMap) -> Result<Option<Duration>, ()> {
-    let milliseconds = deadline_milliseconds(headers)?.map(Duration::from_millis);
+    let milliseconds = number(headers, wire::header::DEADLINE_MS)?.map(Duration::from_millis);
     let timeout = match headers.get(grpc::TIMEOUT) {
         None => None,
         Some(value) => Some(value.to_str().ok().and_then(grpc::timeout).ok_or(())?),
@@ -81,10 +81,16 @@ pub fn time_left(headers: &HeaderMap) -> Result<Option<Duration>, ()> {
     Ok(milliseconds.into_iter().chain(timeout).min())
 }
 
-/// Reads `longshore-deadline-ms`: absent, a positive whole number, or an error.
-fn deadline_milliseconds(headers: &HeaderMap) -> Result<Option<u64>, ()> {
+/// How urgent a request is, where it does not say so as urgent as most; or an error.
+pub fn priority(headers: &HeaderMap) -> Result<u8, ()> {
+    let Some(priority) = number(headers, wire::header::PRIORITY)? else { return Ok(priority::DEFAULT) };
+    u8::try_from(priority).ok().filter(|priority| *priority <= priority::MAX).ok_or(())
+}
+
+/// Absent, a positive whole number, or an error.
+fn number(headers: &HeaderMap, name: &str) -> Result<Option<u64>, ()> {
     const DIGITS_MAX: usize = 9;
-    let mut values = headers.get_all(wire::header::DEADLINE_MS).iter();
+    let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let digits = value.to_str().map_err(drop)?;
     let is_number =
@@ -92,5 +98,5 @@ fn deadline_milliseconds(headers: &HeaderMap) -> Result<Option<u64>, ()> {
     if values.next().is_some() || !is_number {
         return Err(());
     }
-    digits.parse().ok().filter(|milliseconds| *milliseconds > 0).map(Some).ok_or(())
+    digits.parse().ok().filter(|number| *number > 0).map(Some).ok_or(())
 }

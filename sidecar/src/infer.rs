@@ -21,7 +21,7 @@ use crate::{
     grpc::message::{self, Names},
     headers,
     listen::sniff::Protocol,
-    load::{self, situation},
+    load::{Claim, situation},
     queue::{NoSlot, Slot},
     respond::{Refusal, Reply},
     route::{Context, content_length},
@@ -78,31 +78,37 @@ pub async fn admitted(
 ) -> Result<Admitted, Refusal> {
     let endpoint = Arc::clone(&cx.endpoint);
     let arrived = Instant::now();
-    let deadline = arrived + time_allowed(&endpoint, &request, endpoint.config.admission.timeout_default)?;
+    let claim = claim(cx, &request, arrived)?;
     check_open(&endpoint)?;
     let account = endpoint.quotas.account(cx.device.as_ref(), arrived);
     if let Some(account) = &account {
         ending.takes(account.enter(arrived).map_err(over_quota)?);
     }
-    admit(&endpoint, deadline, content_length(&request))?;
+    admit(&endpoint, &claim, content_length(&request))?;
 
     let (parts, body) = request.into_parts();
     let mut upload = arriving(&endpoint, body)?;
     if cx.protocol == Protocol::Grpc {
-        let length = message::begin(&endpoint, &mut upload, Names::Model, deadline).await?;
-        admit(&endpoint, deadline, Some(length))?;
+        let length = message::begin(&endpoint, &mut upload, Names::Model, claim.deadline).await?;
+        admit(&endpoint, &claim, Some(length))?;
     }
-    gather(&endpoint, &mut upload, deadline).await?;
+    gather(&endpoint, &mut upload, &claim).await?;
     cx.unread = !upload.is_at_hand();
-    admit(&endpoint, deadline, None)?;
+    admit(&endpoint, &claim, None)?;
 
     let queued = Instant::now();
-    let mut slot = take_slot(&endpoint, deadline).await?;
+    let mut slot = take_slot(&endpoint, &claim).await?;
     let began = Instant::now();
     slot.bill(account.map(|account| account.bill(began)));
     let waited = began - queued;
     endpoint.metrics.waited(waited);
-    Ok(Admitted { parts, upload, slot, times: Times { deadline, waited } })
+    Ok(Admitted { parts, upload, slot, times: Times { deadline: claim.deadline, waited } })
+}
+
+fn claim(cx: &Context, request: &Request<Incoming>, now: Instant) -> Result<Claim, Refusal> {
+    let left = time_allowed(&cx.endpoint, request, cx.endpoint.config.admission.timeout_default)?;
+    let priority = headers::priority(request.headers()).map_err(|()| Refusal::from(Outcome::Malformed))?;
+    Ok(Claim { party: cx.party(), priority, deadline: now + left })
 }
 
 /// The time that a request has, where it does not say so itself `default`.
@@ -131,8 +137,8 @@ pub fn check_open(endpoint: &Endpoint) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn admit(endpoint: &Endpoint, deadline: Instant, payload_bytes: Option<u64>) -> Result<(), Refusal> {
-    let (verdict, _) = decide(&situation(endpoint, Instant::now(), deadline, payload_bytes));
+fn admit(endpoint: &Endpoint, claim: &Claim, payload_bytes: Option<u64>) -> Result<(), Refusal> {
+    let (verdict, _) = decide(&situation(endpoint, Instant::now(), claim, payload_bytes));
     match verdict {
         Verdict::Admit | Verdict::Wait => Ok(()),
         Verdict::Refuse(outcome) => Err(outcome.into()),
@@ -152,22 +158,22 @@ pub fn arriving(endpoint: &Endpoint, body: Incoming) -> Result<Upload, Refusal> 
     Ok(Upload::arriving(body, bounds, place))
 }
 
-async fn gather(endpoint: &Endpoint, upload: &mut Upload, deadline: Instant) -> Result<(), Refusal> {
+async fn gather(endpoint: &Endpoint, upload: &mut Upload, claim: &Claim) -> Result<(), Refusal> {
     let gathered = async {
         while upload.gather(&endpoint.upload_memory).await.map_err(refusal_of)? {
-            judge_again(endpoint, upload, deadline)?;
+            judge_again(endpoint, upload, claim)?;
         }
         Ok::<(), Refusal>(())
     };
-    timeout_at(deadline.into(), gathered).await.unwrap_or(Err(Outcome::Expired.into()))
+    timeout_at(claim.deadline.into(), gathered).await.unwrap_or(Err(Outcome::Expired.into()))
 }
 
 /// A device on a slow link learns early that its body will not be here in time. The queue may be full at the moment: it is
 /// not asked for a place yet.
-fn judge_again(endpoint: &Endpoint, upload: &Upload, deadline: Instant) -> Result<(), Refusal> {
+fn judge_again(endpoint: &Endpoint, upload: &Upload, claim: &Claim) -> Result<(), Refusal> {
     let now = Instant::now();
     let Some(arrival) = upload.arrival(now) else { return Ok(()) };
-    let situation = Situation { arrival: Some(arrival), ..situation(endpoint, now, deadline, None) };
+    let situation = Situation { arrival: Some(arrival), ..situation(endpoint, now, claim, None) };
     match decide(&situation).0 {
         Verdict::Refuse(Outcome::TooLate) => Err(Outcome::TooLate.into()),
         _ => Ok(()),
@@ -184,10 +190,11 @@ pub fn refusal_of(fault: Fault) -> Refusal {
     }
 }
 
-async fn take_slot(endpoint: &Endpoint, deadline: Instant) -> Result<Slot, Refusal> {
+async fn take_slot(endpoint: &Endpoint, claim: &Claim) -> Result<Slot, Refusal> {
+    let mut ask = endpoint.load.ask(claim);
     // One that is let in to renew an old measurement starts at once, whatever the measurement says.
-    let start_by = load::start_by(endpoint, deadline).max(Instant::now());
-    endpoint.queue.enter(start_by).await.map_err(|reason| match reason {
+    ask.start_by = ask.start_by.max(Instant::now());
+    endpoint.queue.enter(&ask).await.map_err(|reason| match reason {
         NoSlot::Full => Outcome::QueueFull.into(),
         NoSlot::Expired => Outcome::Expired.into(),
     })

@@ -6,13 +6,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use wire::{LoadReport, Outcome, bundle::ServiceTimes, load::NamedMetrics};
+use wire::{LoadReport, Outcome, bundle::ServiceTimes, load::NamedMetrics, priority};
 
 use crate::{
     admit::{self, Measured, Situation},
+    config::Admission,
     drain::Phase,
     endpoint::Endpoint,
     measure::{Rate, Recent},
+    queue::{
+        line::{Ask, View},
+        share::Party,
+    },
 };
 
 /// What the last requests cost.
@@ -32,9 +37,15 @@ struct Inner {
 }
 
 impl Load {
-    /// An answer began, or a request expired inside the server: then `service` is the least that it would have taken.
+    /// An answer began.
     pub fn served(&self, now: Instant, service: Duration) {
         self.lock().service.record(now, service);
+    }
+
+    /// A request expired inside the server after `elapsed`. It counts double: it would have taken longer, and a server that
+    /// became slower than every deadline would be asked again and again if it seemed to be just in time.
+    pub fn expired(&self, now: Instant, elapsed: Duration) {
+        self.served(now, 2 * elapsed);
     }
 
     /// A slot was taken for this long.
@@ -63,6 +74,13 @@ impl Load {
         self.lock().service.percentile(50).unwrap_or_default()
     }
 
+    /// A claim's place in the line: starting stops making sense when not even half of all requests would still end in
+    /// time.
+    pub fn ask(&self, claim: &Claim) -> Ask {
+        let start_by = claim.deadline.checked_sub(self.median()).unwrap_or(claim.deadline);
+        Ask { party: claim.party.clone(), priority: claim.priority, start_by }
+    }
+
     /// What the policy bundle says; `None` before the first measurement.
     pub fn service_times(&self) -> Option<ServiceTimes> {
         let inner = self.lock();
@@ -80,42 +98,61 @@ pub fn microseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// Who asks, how urgently, and until when.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    pub party: Party,
+    pub priority: u8,
+    pub deadline: Instant,
+}
+
+impl Claim {
+    /// A newcomer without a wish.
+    pub fn anyone(endpoint: &Endpoint, now: Instant) -> Self {
+        let deadline = now + endpoint.config.admission.timeout_default;
+        Self { party: Party::Rest, priority: priority::DEFAULT, deadline }
+    }
+}
+
 /// The situation of a request that arrives at `now`.
-pub fn situation(
-    endpoint: &Endpoint,
+pub fn situation(endpoint: &Endpoint, now: Instant, claim: &Claim, payload_bytes: Option<u64>) -> Situation {
+    let view = |ask: &Ask, mean| endpoint.queue.view(now, ask, mean);
+    predict(&endpoint.load, &endpoint.config.admission, now, claim, payload_bytes, view)
+}
+
+/// The same, with whatever keeps the line.
+pub fn predict(
+    load: &Load,
+    admission: &Admission,
     now: Instant,
-    deadline: Instant,
+    claim: &Claim,
     payload_bytes: Option<u64>,
+    view: impl FnOnce(&Ask, Duration) -> View,
 ) -> Situation {
-    let measured = endpoint.load.measured();
+    let measured = load.measured();
     let mean = measured.map_or(Duration::ZERO, |measured| measured.mean);
-    let view = endpoint.queue.view(now, start_by(endpoint, deadline), mean);
-    let admission = &endpoint.config.admission;
+    let view = view(&load.ask(claim), mean);
     Situation {
         now,
-        deadline,
+        deadline: claim.deadline,
         payload_bytes,
         payload_bytes_max: admission.payload_bytes_max,
         running: view.running,
         concurrency: admission.concurrency,
         queued: view.queued,
         ahead: view.ahead,
-        queue_max: admission.queue_max,
+        is_full: view.is_full,
+        excess: view.excess,
         work_left: view.work_left,
         measured,
         arrival: None,
     }
 }
 
-/// When starting stops making sense: half of all requests would still end in time.
-pub fn start_by(endpoint: &Endpoint, deadline: Instant) -> Instant {
-    deadline.checked_sub(endpoint.load.median()).unwrap_or(deadline)
-}
-
 /// The report as of `now`.
 pub fn report(endpoint: &Endpoint, now: Instant) -> LoadReport {
     let admission = &endpoint.config.admission;
-    let situation = situation(endpoint, now, now + admission.timeout_default, None);
+    let situation = situation(endpoint, now, &Claim::anyone(endpoint, now), None);
     let wait = admit::wait(&situation);
     let milliseconds = |duration: Duration| duration.as_secs_f64() * 1000.0;
     let usage = endpoint.usage.at(now);

@@ -1,8 +1,9 @@
 //! What the last requests cost: pure bookkeeping. In: durations and events with their times. Out: mean, percentiles and
-//! rates, each in constant time. It never reads a clock.
+//! rates, each in a time that does not grow. It never reads a clock.
 
 use std::{
-    collections::VecDeque,
+    cmp::Ordering,
+    collections::{VecDeque, vec_deque},
     time::{Duration, Instant},
 };
 
@@ -10,6 +11,10 @@ use std::{
 const SAMPLES: usize = 64;
 /// Time constant of the rates.
 const RATE_SECONDS: f64 = 5.0;
+/// So many samples in a row beyond all before them are no accident: the server has changed.
+const CHANGED: usize = 4;
+/// After such a silence a single shorter one is enough: perhaps the old ones kept all others out.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// The last durations, in order of arrival and in order of size.
 #[derive(Debug, Default)]
@@ -23,18 +28,41 @@ pub struct Recent {
 impl Recent {
     /// Takes a duration that was measured at `now`.
     pub fn record(&mut self, now: Instant, sample: Duration) {
-        if self.arrived.len() == SAMPLES
-            && let Some(oldest) = self.arrived.pop_front()
-        {
-            let place = self.sorted.partition_point(|other| *other < oldest);
-            self.sorted.remove(place);
-            self.sum -= oldest;
-        }
+        let was_silent = self.last.is_some_and(|last| now > last + SILENCE);
         self.arrived.push_back(sample);
         let place = self.sorted.partition_point(|other| *other < sample);
         self.sorted.insert(place, sample);
         self.sum += sample;
         self.last = Some(now);
+        let keep = match self.step(CHANGED) {
+            Some(_) => CHANGED,
+            None if was_silent && self.step(1) == Some(Ordering::Less) => 1,
+            None => SAMPLES,
+        };
+        while self.arrived.len() > keep {
+            self.forget();
+        }
+    }
+
+    /// How the last `news` samples stand to the older ones, if all of them do to every one.
+    fn step(&self, news: usize) -> Option<Ordering> {
+        let olds = self.arrived.len().checked_sub(news).filter(|olds| *olds > 0)?;
+        let bounds =
+            |samples: vec_deque::Iter<'_, Duration>| Some((*samples.clone().min()?, *samples.max()?));
+        let (old_min, old_max) = bounds(self.arrived.range(..olds))?;
+        let (new_min, new_max) = bounds(self.arrived.range(olds..))?;
+        match (new_max < old_min, new_min > old_max) {
+            (true, _) => Some(Ordering::Less),
+            (_, true) => Some(Ordering::Greater),
+            _ => None,
+        }
+    }
+
+    fn forget(&mut self) {
+        let Some(oldest) = self.arrived.pop_front() else { return };
+        let place = self.sorted.partition_point(|other| *other < oldest);
+        self.sorted.remove(place);
+        self.sum -= oldest;
     }
 
     /// `None` before the first sample.

@@ -15,7 +15,12 @@ use prometheus_client::{
 use std::fmt::Write;
 use wire::Outcome;
 
-use crate::{drain::Phase, endpoint::Endpoint, listen::sniff::Protocol};
+use crate::{
+    drain::Phase,
+    endpoint::Endpoint,
+    listen::sniff::Protocol,
+    load::{self, Claim},
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -103,9 +108,9 @@ impl Metrics {
 pub fn page(endpoint: &Endpoint) -> String {
     let metrics = &endpoint.metrics;
     let now = std::time::Instant::now();
-    let view = endpoint.queue.view(now, now, Duration::ZERO);
-    metrics.running.set(view.running.into());
-    metrics.queued.set(view.queued.into());
+    let situation = load::situation(endpoint, now, &Claim::anyone(endpoint, now), None);
+    metrics.running.set(situation.running.into());
+    metrics.queued.set(situation.queued.into());
     metrics.ready.set(endpoint.ready.is_ready().into());
     metrics.draining.set((endpoint.drain.phase() > Phase::Serving).into());
     let mut page = String::new();

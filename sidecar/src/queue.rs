@@ -1,34 +1,32 @@
-//! Slots of the model server and the queue before them, earliest deadline first. In: requests with deadlines. Out: a
-//! [`Slot`] that gives itself back when dropped. A request whose future is dropped leaves the queue at once.
+//! The queue before the model server. In: requests. Out: a [`Slot`] that gives itself back when dropped. A request whose
+//! future is dropped leaves the queue at once. Who goes first is [`line`]'s.
+
+pub mod line;
+pub mod share;
 
 use std::{
-    collections::BTreeMap,
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use tokio::{sync::oneshot, time::timeout_at};
 
+use self::line::{Ask, Entered, Line, Place, View};
 use crate::quota::Bill;
 
 /// Slots and those who wait for them.
 #[derive(Debug)]
 pub struct Queue {
-    slots: u32,
-    queue_max: u32,
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    tickets: u64,
-    /// When each request inside the server began.
-    running: BTreeMap<u64, Instant>,
-    waiting: BTreeMap<Place, oneshot::Sender<Slot>>,
+    line: Line,
+    /// Where those who wait learn of their slot, by ticket.
+    doors: HashMap<u64, oneshot::Sender<Slot>>,
 }
-
-/// Order of service.
-type Place = (Instant, u64);
 
 /// A place inside the model server.
 #[derive(Debug)]
@@ -46,74 +44,56 @@ pub enum NoSlot {
     Expired,
 }
 
-/// The queue as admission sees it.
-#[derive(Clone, Copy, Debug)]
-pub struct View {
-    pub running: u32,
-    pub queued: u32,
-    /// Of the queued, those that go before the given deadline.
-    pub ahead: u32,
-    /// What is left of the work inside, if each request takes `mean`.
-    pub work_left: Duration,
-}
-
 impl Queue {
-    pub fn new(slots: u32, queue_max: u32) -> Arc<Self> {
-        Arc::new(Self { slots, queue_max, state: Mutex::default() })
+    pub fn new(slots: u32, queue_max: u32, patience: Duration) -> Arc<Self> {
+        let line = Line::new(slots, queue_max, patience);
+        Arc::new(Self { state: Mutex::new(State { line, doors: HashMap::new() }) })
     }
 
-    /// Waits for a slot; `start_by` is when starting stops making sense.
-    pub async fn enter(self: &Arc<Self>, start_by: Instant) -> Result<Slot, NoSlot> {
-        let (receiver, _place) = {
+    /// Waits for a slot.
+    pub async fn enter(self: &Arc<Self>, ask: &Ask) -> Result<Slot, NoSlot> {
+        let (receiver, _waiting) = {
             let mut state = self.lock();
-            state.tickets += 1;
-            let ticket = state.tickets;
-            if state.running.len() < self.slots as usize && state.waiting.is_empty() {
-                state.running.insert(ticket, Instant::now());
-                return Ok(Slot { queue: Arc::clone(self), ticket, bill: None });
-            }
-            if state.waiting.len() >= self.queue_max as usize {
-                return Err(NoSlot::Full);
-            }
+            let place = match state.line.enter(Instant::now(), ask) {
+                Entered::Begins { ticket } => return Ok(self.slot(ticket)),
+                Entered::Full => return Err(NoSlot::Full),
+                Entered::Waits { place, instead_of } => {
+                    // Without its door it knows that it has to go.
+                    instead_of.and_then(|place| state.doors.remove(&place.ticket));
+                    place
+                }
+            };
             let (sender, receiver) = oneshot::channel();
-            let place = (start_by, ticket);
-            state.waiting.insert(place, sender);
+            state.doors.insert(place.ticket, sender);
             (receiver, Waiting { queue: self, place })
         };
-        match timeout_at(start_by.into(), receiver).await {
+        match timeout_at(ask.start_by.into(), receiver).await {
             Ok(Ok(slot)) => Ok(slot),
-            Ok(Err(_)) | Err(_) => Err(NoSlot::Expired),
+            Ok(Err(_)) => Err(NoSlot::Full),
+            Err(_) => Err(NoSlot::Expired),
         }
     }
 
-    /// What admission needs to know about a request that would be served by `deadline`.
-    pub fn view(&self, now: Instant, deadline: Instant, mean: Duration) -> View {
-        let state = self.lock();
-        let work_left = state.running.values().map(|began| {
-            let left = mean.saturating_sub(now.saturating_duration_since(*began));
-            // One that takes longer than others is not about to end just because it should have.
-            left.max(mean / 4)
-        });
-        View {
-            running: count(state.running.len()),
-            queued: count(state.waiting.len()),
-            ahead: count(state.waiting.range(..(deadline, 0)).count()),
-            work_left: work_left.sum(),
-        }
+    /// What admission needs to know about a request.
+    pub fn view(&self, now: Instant, ask: &Ask, mean: Duration) -> View {
+        self.lock().line.view(now, ask, mean)
+    }
+
+    fn slot(self: &Arc<Self>, ticket: u64) -> Slot {
+        Slot { queue: Arc::clone(self), ticket, bill: None }
     }
 
     fn release(self: &Arc<Self>, ticket: u64) {
         let mut state = self.lock();
-        state.running.remove(&ticket);
-        while state.running.len() < self.slots as usize {
-            let Some(((_, ticket), sender)) = state.waiting.pop_first() else { return };
-            if sender.is_closed() {
-                continue;
-            }
-            state.running.insert(ticket, Instant::now());
+        state.line.end(Instant::now(), ticket);
+        while let Some(place) = state.line.begin(Instant::now()) {
+            let door = state.doors.remove(&place.ticket);
             drop(state);
-            // Where the receiver has just gone, the slot comes back through its own drop.
-            let _ = sender.send(Slot { queue: Arc::clone(self), ticket, bill: None });
+            // Where nobody waits behind the door any more, the slot comes back through its own drop.
+            let slot = self.slot(place.ticket);
+            if let Some(door) = door {
+                let _ = door.send(slot);
+            }
             state = self.lock();
         }
     }
@@ -121,10 +101,6 @@ impl Queue {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn count(length: usize) -> u32 {
-    u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 impl Slot {
@@ -148,6 +124,11 @@ struct Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.queue.lock().waiting.remove(&self.place);
+        let mut state = self.queue.lock();
+        state.doors.remove(&self.place.ticket);
+        state.line.give_up(Instant::now(), self.place);
     }
 }
+
+#[cfg(test)]
+mod tests;

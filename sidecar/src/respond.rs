@@ -14,7 +14,7 @@ use crate::{
     answer::ReplyBody,
     endpoint::Endpoint,
     listen::{head::Fault, sniff::Protocol},
-    load,
+    load::{self, Claim},
 };
 
 /// What goes out.
@@ -159,7 +159,6 @@ pub fn raw_fault(endpoint: &Endpoint, fault: Fault) -> Bytes {
 /// The body of a refusal.
 pub fn problem_text(endpoint: &Endpoint, outcome: Outcome) -> String {
     let now = Instant::now();
-    let deadline = now + endpoint.config.admission.timeout_default;
-    let wait = admit::wait(&load::situation(endpoint, now, deadline, None));
+    let wait = admit::wait(&load::situation(endpoint, now, &Claim::anyone(endpoint, now), None));
     Problem::new(outcome, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)).to_json()
 }

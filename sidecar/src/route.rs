@@ -1,7 +1,7 @@
 //! Every request of the offload endpoint passes here. In: a request whose head was checked. Out: a response; exactly one
 //! outcome. Order of the questions: who asks, does the path exist, does it take the method, who answers it.
 
-use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc};
+use std::{convert::Infallible, future::Future, net::IpAddr, pin::Pin, sync::Arc};
 
 use http::{
     HeaderValue, Method, Request, StatusCode,
@@ -21,7 +21,9 @@ use crate::{
         sniff::Protocol,
         stream::{SharedPace, with},
     },
-    own, relay,
+    own,
+    queue::share::Party,
+    relay,
     respond::{self, LoadForm, Refusal, Reply},
 };
 
@@ -30,6 +32,7 @@ use crate::{
 pub struct Requests {
     endpoint: Arc<Endpoint>,
     protocol: Protocol,
+    address: IpAddr,
     peer: Option<Arc<Peer>>,
     pace: SharedPace,
 }
@@ -38,6 +41,8 @@ pub struct Requests {
 pub struct Context {
     pub endpoint: Arc<Endpoint>,
     pub protocol: Protocol,
+    /// Where the connection comes from.
+    pub address: IpAddr,
     pub peer: Option<Arc<Peer>>,
     pub device: Option<Device>,
     pub form: Option<LoadForm>,
@@ -49,10 +54,18 @@ impl Requests {
     pub fn new(
         endpoint: Arc<Endpoint>,
         protocol: Protocol,
+        address: IpAddr,
         peer: Option<Arc<Peer>>,
         pace: SharedPace,
     ) -> Self {
-        Self { endpoint, protocol, peer, pace }
+        Self { endpoint, protocol, address, peer, pace }
+    }
+}
+
+impl Context {
+    /// Whom its request counts for.
+    pub fn party(&self) -> Party {
+        self.device.clone().map_or_else(|| Party::at(self.address), Party::Device)
     }
 }
 
@@ -69,6 +82,7 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
             form: respond::load_form(&self.endpoint, protocol, request.headers()),
             endpoint: Arc::clone(&self.endpoint),
             protocol,
+            address: self.address,
             peer: self.peer.clone(),
             device: None,
             unread: !request.body().is_end_stream(),

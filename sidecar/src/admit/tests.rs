@@ -13,7 +13,8 @@ fn busy_server(now: Instant) -> Situation {
         concurrency: 4,
         queued: 0,
         ahead: 0,
-        queue_max: 8,
+        is_full: false,
+        excess: 0,
         work_left: 20 * MILLISECOND,
         measured: Some(Measured { mean: 10 * MILLISECOND, p95: 15 * MILLISECOND, at: now }),
         arrival: None,
@@ -54,7 +55,7 @@ fn a_free_slot_behind_a_queue_is_not_free() {
 
 #[test]
 fn the_deadline_is_met_to_the_last_microsecond_and_not_beyond() {
-    let exactly = 20 * MILLISECOND; // 5 wait, 15 service
+    let exactly = 21 * MILLISECOND; // 5 wait and a fifth, 15 service
     check(|situation| situation.deadline = situation.now + exactly, Verdict::Wait);
     let less = exactly - Duration::from_micros(1);
     check(|situation| situation.deadline = situation.now + less, Verdict::Refuse(Outcome::TooLate));
@@ -62,7 +63,7 @@ fn the_deadline_is_met_to_the_last_microsecond_and_not_beyond() {
 
 #[test]
 fn those_who_go_first_count_and_those_who_go_later_do_not() {
-    let left = 25 * MILLISECOND;
+    let left = 28 * MILLISECOND;
     check(
         |situation| {
             situation.deadline = situation.now + left;
@@ -81,8 +82,25 @@ fn those_who_go_first_count_and_those_who_go_later_do_not() {
 
 #[test]
 fn the_queue_has_an_end() {
-    check(|situation| situation.queued = 7, Verdict::Wait);
-    check(|situation| situation.queued = 8, Verdict::Refuse(Outcome::QueueFull));
+    check(|situation| situation.queued = 8, Verdict::Wait);
+    check(|situation| (situation.queued, situation.is_full) = (8, true), Verdict::Refuse(Outcome::QueueFull));
+}
+
+#[test]
+fn whoever_is_over_its_share_waits_for_less_and_takes_what_is_free() {
+    // 85 ms could be waited for, and the wait is 25.
+    let wants = |situation: &mut Situation, excess| {
+        (situation.ahead, situation.queued, situation.excess) = (8, 8, excess)
+    };
+    check(|situation| wants(situation, 1), Verdict::Wait);
+    check(|situation| wants(situation, 2), Verdict::Refuse(Outcome::QueueFull));
+    check(
+        |situation| {
+            wants(situation, 16);
+            (situation.running, situation.queued) = (3, 0);
+        },
+        Verdict::Admit,
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::{
     future::{Future, poll_fn},
+    net::IpAddr,
     pin::{Pin, pin},
     sync::{Arc, Mutex},
     task::{Context, Poll},
@@ -41,7 +42,7 @@ const LINGER_MAX: Duration = Duration::from_secs(2);
 const GOAWAY_MAX: Duration = Duration::from_secs(1);
 
 /// Serves a connection to its end.
-pub async fn serve(stream: TcpStream, endpoint: &Arc<Endpoint>) {
+pub async fn serve(stream: TcpStream, from: IpAddr, endpoint: &Arc<Endpoint>) {
     // Without it a small answer waits for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let pace = Arc::new(Mutex::new(Pace::new(Instant::now(), endpoint.config.limits.pace)));
@@ -51,7 +52,7 @@ pub async fn serve(stream: TcpStream, endpoint: &Arc<Endpoint>) {
     };
     with(&pace, |pace| pace.opened(Instant::now()));
     let peer = opened.peer.clone();
-    let requests = Requests::new(Arc::clone(endpoint), opened.protocol, peer, Arc::clone(&pace));
+    let requests = Requests::new(Arc::clone(endpoint), opened.protocol, from, peer, Arc::clone(&pace));
     match opened.protocol {
         // On the heap each: an idle connection pays for its own protocol only.
         Protocol::Http1 => Box::pin(serve_http1(opened, pace, requests, endpoint)).await,

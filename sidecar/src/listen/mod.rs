@@ -27,11 +27,11 @@ pub async fn accept(listener: TcpListener, endpoint: Arc<Endpoint>) {
         let place =
             Semaphore::acquire_owned(Arc::clone(&places)).await.expect("the semaphore is never closed");
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, from)) => {
                 let endpoint = Arc::clone(&endpoint);
                 tokio::spawn(async move {
                     endpoint.metrics.connections.inc();
-                    connection::serve(stream, &endpoint).await;
+                    connection::serve(stream, from.ip(), &endpoint).await;
                     endpoint.metrics.connections.dec();
                     drop(place);
                 });

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, ErrorKind, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{
@@ -14,6 +14,7 @@ use std::{
 
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use serde_json::{Value, json};
+use tokio::net::TcpSocket;
 
 use crate::{
     server::Server,
@@ -333,8 +334,23 @@ impl Client {
         Self::linked(address, |tcp| Link::Tls(Box::new(StreamOwned::new(session, tcp))))
     }
 
+    /// One that comes from an address of its own.
+    pub fn from(source: Ipv4Addr, address: SocketAddr) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        let stream = runtime.block_on(async {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind((source, 0).into()).unwrap();
+            socket.connect(address).await.unwrap().into_std().unwrap()
+        });
+        stream.set_nonblocking(false).unwrap();
+        Self::over(stream, Link::Clear)
+    }
+
     fn linked(address: SocketAddr, link: impl FnOnce(TcpStream) -> Link) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+        Self::over(TcpStream::connect(address).unwrap(), link)
+    }
+
+    fn over(stream: TcpStream, link: impl FnOnce(TcpStream) -> Link) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         let reader = BufReader::new(link(stream.try_clone().unwrap()));

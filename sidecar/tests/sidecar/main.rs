@@ -15,6 +15,7 @@ mod grpc_server;
 mod harness;
 mod http2;
 mod limits;
+mod order;
 mod outcomes;
 mod pages;
 mod passage;

@@ -2,6 +2,8 @@
 
 /// Request: time left, relative, in milliseconds.
 pub const DEADLINE_MS: &str = "longshore-deadline-ms";
+/// Request: [`crate::priority`], a whole number.
+pub const PRIORITY: &str = "longshore-priority";
 /// Response: how the request ended, one word of [`crate::Outcome`].
 pub const OUTCOME: &str = "longshore-outcome";
 /// Response: what the device should do, one word of [`crate::Advice`].

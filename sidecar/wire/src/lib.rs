@@ -14,6 +14,7 @@ pub mod load;
 pub mod name;
 pub mod outcome;
 pub mod path;
+pub mod priority;
 pub mod problem;
 pub mod protobuf;
 
