@@ -40,6 +40,7 @@ pub struct Endpoint {
     pub upload_memory: Arc<Semaphore>,
     pub relays: Arc<Semaphore>,
     pub watches: Arc<Semaphore>,
+    pub load_streams: Arc<Semaphore>,
     pub queue: Arc<Queue>,
     pub quotas: Quotas,
     /// The model server's HTTP.
@@ -87,6 +88,7 @@ impl Endpoint {
             relays: Arc::new(Semaphore::new(RELAYS_MAX)),
             quotas: Quotas::new(config.quota),
             watches: Arc::new(Semaphore::new(WATCHES_MAX)),
+            load_streams: Arc::new(Semaphore::new(config.limits.load_streams)),
             queue: Queue::new(admission.concurrency, admission.queue_max),
             upstream: upstream.http.map(|address| Upstream::new(address, at_once)),
             channel: upstream.grpc.map(|address| Channel::new(address, at_once)),

@@ -175,6 +175,8 @@ fn fields_are_read_back_and_broken_messages_end() {
     let read = |message: &[u8]| protobuf::byte_fields(message).count();
     let all: Vec<(u64, &[u8])> = protobuf::byte_fields(&message).collect();
     assert_eq!(all, [(1, b"x" as &[u8]), (5, b"y")]);
+    let numbers: Vec<(u64, u64)> = protobuf::number_fields(&message).collect();
+    assert_eq!(numbers, [(3, 300)]);
     assert_eq!(read(&message[..message.len() - 1]), 1, "cut short");
     for broken in [
         &[0x0a][..],
@@ -203,6 +205,7 @@ fn methods_of_grpc_are_found_and_others_are_not_there() {
         ("inference.GRPCInferenceService/ModelInfer", Method::Infer),
         ("grpc.health.v1.Health/Check", Method::Check),
         ("grpc.health.v1.Health/Watch", Method::Watch),
+        ("xds.service.orca.v3.OpenRcaService/StreamCoreMetrics", Method::Load),
     ] {
         assert_eq!(Method::parse(&format!("/{method}")), Some(want), "{method}");
         assert_eq!(Method::parse(method), None, "no slash");
