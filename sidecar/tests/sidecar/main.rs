@@ -16,6 +16,7 @@ mod grpc_server;
 mod harness;
 mod http2;
 mod limits;
+mod load;
 mod orca;
 mod outcomes;
 mod pages;
