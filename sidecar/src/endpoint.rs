@@ -25,7 +25,7 @@ use crate::{
 
 /// Relays of readiness and metadata at once: they take no slot, so they need a bound of their own.
 const RELAYS_MAX: usize = 16;
-/// Watches of this endpoint's health at once: each stays as long as its client.
+/// Watches of this endpoint's health and conversations about its services at once: each stays as long as its client.
 const WATCHES_MAX: usize = 64;
 
 /// The offload endpoint.

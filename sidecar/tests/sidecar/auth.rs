@@ -182,6 +182,7 @@ fn nothing_is_told_to_a_stranger_and_no_body_is_awaited() {
                 "/inference.GRPCInferenceService/ModelInfer",
                 "/grpc.health.v1.Health/Check",
                 "/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics",
+                "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
                 "/what/Ever",
             ] {
                 let mut call = request("POST", method, "\0\0\0\0\0");

@@ -23,6 +23,7 @@ mod pages;
 mod passage;
 mod quota;
 mod readiness;
+mod reflection;
 mod server;
 mod site;
 mod slots;

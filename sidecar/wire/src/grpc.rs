@@ -20,7 +20,10 @@ pub const INFERENCE_SERVICE: &str = "inference.GRPCInferenceService";
 pub const HEALTH_SERVICE: &str = "grpc.health.v1.Health";
 /// The service that reports load beside the requests.
 pub const LOAD_SERVICE: &str = "xds.service.orca.v3.OpenRcaService";
-/// The services whose methods are known here.
+/// The services that tell of the services, the old name last.
+pub const REFLECTION_SERVICES: [&str; 2] =
+    ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
+/// The services whose methods are known here, but for those that tell of them.
 pub const SERVICES: [&str; 3] = [INFERENCE_SERVICE, HEALTH_SERVICE, LOAD_SERVICE];
 
 /// Readiness of the server.
@@ -47,6 +50,8 @@ pub enum Method {
     Watch,
     /// Load, again and again.
     Load,
+    /// Services, their methods and messages.
+    Reflect,
 }
 
 impl Method {
@@ -61,6 +66,9 @@ impl Method {
             (HEALTH_SERVICE, "Check") => Some(Self::Check),
             (HEALTH_SERVICE, "Watch") => Some(Self::Watch),
             (LOAD_SERVICE, "StreamCoreMetrics") => Some(Self::Load),
+            (service, "ServerReflectionInfo") if REFLECTION_SERVICES.contains(&service) => {
+                Some(Self::Reflect)
+            }
             _ => None,
         }
     }

@@ -16,6 +16,12 @@ pub fn bytes_head(to: &mut Vec<u8>, field: u8, length: u64) {
     varint(to, length);
 }
 
+/// Appends a field of a whole number.
+pub fn number(to: &mut Vec<u8>, field: u8, value: u64) {
+    to.push(field << 3);
+    varint(to, value);
+}
+
 /// Appends a field of a double.
 pub fn double(to: &mut Vec<u8>, field: u8, value: f64) {
     to.push(field << 3 | DOUBLE);
