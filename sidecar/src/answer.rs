@@ -134,7 +134,9 @@ pub struct Work {
 
 impl Work {
     pub fn begin(endpoint: &Arc<Endpoint>, slot: Slot) -> Self {
-        Self { endpoint: Arc::clone(endpoint), slot: Some(slot), began: Instant::now() }
+        let began = Instant::now();
+        endpoint.load.sent(began);
+        Self { endpoint: Arc::clone(endpoint), slot: Some(slot), began }
     }
 
     pub fn began(&self) -> Instant {

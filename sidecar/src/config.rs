@@ -95,6 +95,9 @@ pub struct Limits {
     pub pace: pace::Bounds,
     pub uploads: usize,
     pub upload_buffer_bytes: usize,
+    pub load_streams: usize,
+    pub load_interval_min: Duration,
+    pub load_interval_max: Duration,
 }
 
 /// How much one device may have.
@@ -230,6 +233,8 @@ fn limits(raw: &wire::config::Limits) -> Result<Limits, Error> {
         ("limits.bodyWindowMilliseconds", raw.body_window_milliseconds),
         ("limits.idleMilliseconds", raw.idle_milliseconds),
         ("limits.uploads", raw.uploads.into()),
+        ("limits.loadStreams", raw.load_streams.into()),
+        ("limits.loadMinIntervalMilliseconds", raw.load_min_interval_milliseconds),
     ];
     if let Some((name, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
         return Err(key(name, "use at least 1; nothing here may be unlimited"));
@@ -237,6 +242,12 @@ fn limits(raw: &wire::config::Limits) -> Result<Limits, Error> {
     // RFC 9113 gives the bounds of a window.
     if raw.stream_window_bytes < 1 || raw.stream_window_bytes > i32::MAX.unsigned_abs() {
         return Err(key("limits.streamWindowBytes", "use 1 to 2147483647"));
+    }
+    if raw.load_max_interval_milliseconds < raw.load_min_interval_milliseconds {
+        return Err(key(
+            "limits.loadMaxIntervalMilliseconds",
+            "use at least limits.loadMinIntervalMilliseconds",
+        ));
     }
     Ok(Limits {
         connections: raw.connections as usize,
@@ -257,6 +268,9 @@ fn limits(raw: &wire::config::Limits) -> Result<Limits, Error> {
         upload_buffer_bytes: usize::try_from(raw.upload_buffer_bytes)
             .unwrap_or(usize::MAX)
             .min(tokio::sync::Semaphore::MAX_PERMITS),
+        load_streams: raw.load_streams as usize,
+        load_interval_min: Duration::from_millis(raw.load_min_interval_milliseconds),
+        load_interval_max: Duration::from_millis(raw.load_max_interval_milliseconds),
     })
 }
 

@@ -25,7 +25,7 @@ use crate::{
 
 /// Relays of readiness and metadata at once: they take no slot, so they need a bound of their own.
 const RELAYS_MAX: usize = 16;
-/// Watches of this endpoint's health at once: each stays as long as its client.
+/// Watches of this endpoint's health and conversations about its services at once: each stays as long as its client.
 const WATCHES_MAX: usize = 64;
 
 /// The offload endpoint.
@@ -40,6 +40,7 @@ pub struct Endpoint {
     pub upload_memory: Arc<Semaphore>,
     pub relays: Arc<Semaphore>,
     pub watches: Arc<Semaphore>,
+    pub load_streams: Arc<Semaphore>,
     pub queue: Arc<Queue>,
     pub quotas: Quotas,
     /// The model server's HTTP.
@@ -87,6 +88,7 @@ impl Endpoint {
             relays: Arc::new(Semaphore::new(RELAYS_MAX)),
             quotas: Quotas::new(config.quota),
             watches: Arc::new(Semaphore::new(WATCHES_MAX)),
+            load_streams: Arc::new(Semaphore::new(config.limits.load_streams)),
             queue: Queue::new(admission.concurrency, admission.queue_max, admission.timeout_default),
             upstream: upstream.http.map(|address| Upstream::new(address, at_once)),
             channel: upstream.grpc.map(|address| Channel::new(address, at_once)),

@@ -53,12 +53,16 @@ impl Load {
         self.lock().held.record(now, held);
     }
 
+    /// A request went to the server. Those that were refused do not count: a balancer that weighs by this number would
+    /// send the more to an endpoint the more it refuses.
+    pub fn sent(&self, now: Instant) {
+        self.lock().requests.record(now);
+    }
+
     /// A request ended.
     pub fn ended(&self, now: Instant, outcome: Outcome) {
-        let mut inner = self.lock();
-        inner.requests.record(now);
         if matches!(outcome, Outcome::Expired | Outcome::UpstreamFailed) {
-            inner.errors.record(now);
+            self.lock().errors.record(now);
         }
     }
 

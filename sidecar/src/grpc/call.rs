@@ -7,7 +7,7 @@ use std::{
 
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, response};
 use hyper::body::Incoming;
-use tokio::{sync::OwnedSemaphorePermit, time::timeout_at};
+use tokio::sync::OwnedSemaphorePermit;
 use wire::{Outcome, grpc};
 
 use super::{
@@ -76,21 +76,11 @@ pub async fn relay(
     request: Request<Incoming>,
     names: Names,
 ) -> Result<Reply, Refusal> {
-    /// A name and a version.
-    const BODY_BYTES_MAX: usize = 1024;
     let endpoint = &cx.endpoint;
     let Begun { place, deadline } = relay::begin(endpoint, &request)?;
     let (parts, body) = request.into_parts();
     let mut upload = infer::arriving(endpoint, body)?;
-    let length = message::begin(endpoint, &mut upload, names, deadline).await?;
-    if length > BODY_BYTES_MAX as u64 {
-        return Err(Outcome::PayloadTooLarge.into());
-    }
-    // One byte more than it can have: this reads to its end.
-    match timeout_at(deadline.into(), upload.start(BODY_BYTES_MAX + 1, &endpoint.upload_memory)).await {
-        Err(_) => return Err(Outcome::Expired.into()),
-        Ok(read) => drop(read.map_err(infer::refusal_of)?),
-    }
+    message::short(endpoint, &mut upload, names, deadline).await?;
     let onward = onward(channel, parts.uri.path(), &parts.headers, upload, deadline);
     let response = relay::answered(endpoint, deadline, channel.send(onward)).await?;
     let passage = Passage { response, work: None, place: Some(place), deadline, waited: Duration::ZERO };

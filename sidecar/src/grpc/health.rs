@@ -7,21 +7,14 @@ use futures::{StreamExt, stream};
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
-use tokio::{
-    sync::{OwnedSemaphorePermit, watch},
-    time::{Instant, timeout_at},
-};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use wire::{Outcome, grpc, protobuf};
 
-use super::{
-    message::{self, Names},
-    respond,
-};
+use super::{message, respond};
 use crate::{
     answer::ReplyBody,
     drain::Phase,
     endpoint::Endpoint,
-    infer,
     respond::{LoadForm, Refusal, Reply},
     route::Context,
 };
@@ -113,18 +106,6 @@ impl Watch {
 
 /// Whether the service asked for is one of those here; the empty name is all of them.
 async fn is_known(endpoint: &Endpoint, request: Request<Incoming>) -> Result<bool, Refusal> {
-    const BODY_BYTES_MAX: usize = 256;
-    let deadline = Instant::now() + endpoint.config.admission.timeout_max;
-    let mut upload = infer::arriving(endpoint, request.into_body())?;
-    let length = message::begin(endpoint, &mut upload, Names::Nothing, deadline.into_std()).await?;
-    if length > BODY_BYTES_MAX as u64 {
-        return Ok(false);
-    }
-    let body = match timeout_at(deadline, upload.start(BODY_BYTES_MAX + 1, &endpoint.upload_memory)).await {
-        Err(_) => return Err(Outcome::Expired.into()),
-        Ok(body) => body.map_err(infer::refusal_of)?,
-    };
-    let asked = &body[grpc::FRAME_HEAD_BYTES..];
-    let names = [grpc::INFERENCE_SERVICE, grpc::HEALTH_SERVICE];
-    Ok(asked.is_empty() || names.iter().any(|name| asked == protobuf::text(name)))
+    let asked = message::own(endpoint, request.into_body()).await?;
+    Ok(asked.is_empty() || grpc::SERVICES.iter().any(|name| asked == protobuf::text(name)))
 }

@@ -6,6 +6,7 @@
 
 use std::time::Instant;
 
+use hyper::body::Incoming;
 use tokio::time::timeout_at;
 use wire::{
     Outcome,
@@ -13,7 +14,12 @@ use wire::{
     protobuf,
 };
 
-use crate::{endpoint::Endpoint, infer::refusal_of, respond::Refusal, upload::Upload};
+use crate::{
+    endpoint::Endpoint,
+    infer::{arriving, refusal_of},
+    respond::Refusal,
+    upload::Upload,
+};
 
 /// What a message begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,4 +54,30 @@ pub async fn begin(
     let length = FRAME_HEAD_BYTES as u64 + u64::from(head.length);
     upload.expect(length).map_err(refusal_of)?;
     if start[FRAME_HEAD_BYTES..].starts_with(&field) { Ok(length) } else { Err(Outcome::NotFound.into()) }
+}
+
+/// Reads a body of a few names to its end. Returns its message.
+pub async fn short(
+    endpoint: &Endpoint,
+    upload: &mut Upload,
+    names: Names,
+    deadline: Instant,
+) -> Result<Vec<u8>, Refusal> {
+    const BODY_BYTES_MAX: usize = 1024;
+    let length = begin(endpoint, upload, names, deadline).await?;
+    if length > BODY_BYTES_MAX as u64 {
+        return Err(Outcome::PayloadTooLarge.into());
+    }
+    // One byte more than it can have: this reads to its end.
+    let reading = upload.start(BODY_BYTES_MAX + 1, &endpoint.upload_memory);
+    match timeout_at(deadline.into(), reading).await {
+        Err(_) => Err(Outcome::Expired.into()),
+        Ok(body) => Ok(body.map_err(refusal_of)?.split_off(FRAME_HEAD_BYTES)),
+    }
+}
+
+/// The same for a call that is answered here, and to which no deadline matters but that of the body.
+pub async fn own(endpoint: &Endpoint, body: Incoming) -> Result<Vec<u8>, Refusal> {
+    let deadline = Instant::now() + endpoint.config.admission.timeout_max;
+    short(endpoint, &mut arriving(endpoint, body)?, Names::Nothing, deadline).await
 }

@@ -4,9 +4,12 @@
 pub mod answer;
 pub mod call;
 pub mod channel;
+pub mod descriptors;
 pub mod health;
+pub mod load;
 pub mod message;
 pub mod probe;
+pub mod reflection;
 pub mod respond;
 pub mod warmup;
 
@@ -28,6 +31,8 @@ pub async fn dispatch(cx: &mut Context, request: Request<Incoming>) -> Result<Re
         (Some(Method::Server), Some(channel)) => call::relay(cx, &channel, request, Names::Nothing).await,
         (Some(Method::Check), _) => health::check(cx, request).await,
         (Some(Method::Watch), _) => health::watch(cx, request).await,
+        (Some(Method::Load), _) => load::stream(cx, request).await,
+        (Some(Method::Reflect), _) => reflection::converse(cx, request),
         (Some(Method::Infer | Method::Model | Method::Server), None) | (None, _) => {
             Err(counted(cx, Refusal::unimplemented()))
         }

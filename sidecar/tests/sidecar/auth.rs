@@ -178,9 +178,13 @@ fn nothing_is_told_to_a_stranger_and_no_body_is_awaited() {
             let (mut sender, _connection) = http2(&sidecar).await;
             let response = sender.send_request(request("GET", "/v1alpha1/load", "")).await.unwrap();
             assert_eq!(response.status(), 401);
-            for method in
-                ["/inference.GRPCInferenceService/ModelInfer", "/grpc.health.v1.Health/Check", "/what/Ever"]
-            {
+            for method in [
+                "/inference.GRPCInferenceService/ModelInfer",
+                "/grpc.health.v1.Health/Check",
+                "/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics",
+                "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+                "/what/Ever",
+            ] {
                 let mut call = request("POST", method, "\0\0\0\0\0");
                 call.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
                 let response = sender.send_request(call).await.unwrap();

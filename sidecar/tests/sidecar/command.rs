@@ -67,6 +67,12 @@ fn each_bad_value_is_78_and_its_key_is_named() {
         ("admission.maxTimeoutMilliseconds", format!("{good}admission: {{maxTimeoutMilliseconds: 1}}\n")),
         ("limits.idleMilliseconds", format!("{good}limits: {{idleMilliseconds: 0}}\n")),
         ("limits.tlsHandshakeMilliseconds", format!("{good}limits: {{tlsHandshakeMilliseconds: 0}}\n")),
+        ("limits.loadStreams", format!("{good}limits: {{loadStreams: 0}}\n")),
+        ("limits.loadMinIntervalMilliseconds", format!("{good}limits: {{loadMinIntervalMilliseconds: 0}}\n")),
+        (
+            "limits.loadMaxIntervalMilliseconds",
+            format!("{good}limits: {{loadMaxIntervalMilliseconds: 999}}\n"),
+        ),
         (
             "minimumVersion",
             format!("{good}tls: {{certificateFile: /c, keyFile: /k, minimumVersion: \"1.1\"}}\n"),

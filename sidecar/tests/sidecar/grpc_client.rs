@@ -16,7 +16,10 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{net::TcpStream, time::timeout};
-use wire::{grpc::frame, protobuf};
+use wire::{
+    grpc::{FRAME_HEAD_BYTES, FrameHead, frame},
+    protobuf,
+};
 
 use crate::{
     harness::{PATIENCE, Sidecar},
@@ -119,6 +122,48 @@ pub async fn ended(response: Response<Incoming>) -> Ended {
     let body = timeout(PATIENCE, body.collect()).await.unwrap().unwrap();
     let trailers = (!is_trailers_only).then(|| body.trailers().cloned().unwrap());
     Ended { head: parts.headers, body: body.to_bytes().into(), trailers }
+}
+
+/// The messages of an answer, one by one.
+pub struct Messages {
+    head: HeaderMap,
+    body: Incoming,
+    bytes: Vec<u8>,
+}
+
+impl Messages {
+    pub fn of(response: Response<Incoming>) -> Self {
+        assert!(!response.body().is_end_stream(), "{response:?}");
+        let (parts, body) = response.into_parts();
+        Self { head: parts.headers, body, bytes: Vec::new() }
+    }
+
+    pub async fn next(&mut self) -> Vec<u8> {
+        self.step().await.expect("another message")
+    }
+
+    /// How it ends; no message may come before that.
+    pub async fn end(mut self) -> Ended {
+        let trailers = self.step().await.expect_err("no other message");
+        Ended { head: self.head, body: Vec::new(), trailers: Some(trailers) }
+    }
+
+    async fn step(&mut self) -> Result<Vec<u8>, HeaderMap> {
+        loop {
+            if let Some(head) = FrameHead::parse(&self.bytes)
+                && let Some(message) = self.bytes[FRAME_HEAD_BYTES..].get(..head.length as usize)
+            {
+                let message = message.to_vec();
+                self.bytes.drain(..FRAME_HEAD_BYTES + message.len());
+                return Ok(message);
+            }
+            let frame = timeout(PATIENCE, self.body.frame()).await.unwrap().unwrap().unwrap();
+            match frame.into_data() {
+                Ok(data) => self.bytes.extend(data),
+                Err(frame) => return Err(frame.into_trailers().unwrap()),
+            }
+        }
+    }
 }
 
 async fn call_over(address: SocketAddr, method: &str, lines: Lines, body: Body) -> Ended {

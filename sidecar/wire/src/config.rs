@@ -144,6 +144,12 @@ pub struct Limits {
     pub uploads: u32,
     /// Memory for bodies that wait for a slot, all requests together, in bytes; what does not fit waits in the client.
     pub upload_buffer_bytes: u64,
+    /// Streams of load reports at once.
+    pub load_streams: u32,
+    /// Shortest time from one report of a stream to the next, in milliseconds.
+    pub load_min_interval_milliseconds: u64,
+    /// Longest time from one report of a stream to the next, in milliseconds.
+    pub load_max_interval_milliseconds: u64,
 }
 
 impl Default for Limits {
@@ -162,6 +168,9 @@ impl Default for Limits {
             idle_milliseconds: 60_000,
             uploads: 256,
             upload_buffer_bytes: 8 << 20,
+            load_streams: 64,
+            load_min_interval_milliseconds: 1_000,
+            load_max_interval_milliseconds: 60_000,
         }
     }
 }

@@ -18,6 +18,13 @@ pub const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
 pub const INFERENCE_SERVICE: &str = "inference.GRPCInferenceService";
 /// The service that says whether others serve.
 pub const HEALTH_SERVICE: &str = "grpc.health.v1.Health";
+/// The service that reports load beside the requests.
+pub const LOAD_SERVICE: &str = "xds.service.orca.v3.OpenRcaService";
+/// The services that tell of the services, the old name last.
+pub const REFLECTION_SERVICES: [&str; 2] =
+    ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
+/// The services whose methods are known here, but for those that tell of them.
+pub const SERVICES: [&str; 3] = [INFERENCE_SERVICE, HEALTH_SERVICE, LOAD_SERVICE];
 
 /// Readiness of the server.
 pub const SERVER_READY: &str = "/inference.GRPCInferenceService/ServerReady";
@@ -41,6 +48,10 @@ pub enum Method {
     Check,
     /// Health, again whenever it changes.
     Watch,
+    /// Load, again and again.
+    Load,
+    /// Services, their methods and messages.
+    Reflect,
 }
 
 impl Method {
@@ -54,6 +65,10 @@ impl Method {
             (INFERENCE_SERVICE, "ServerLive" | "ServerReady" | "ServerMetadata") => Some(Self::Server),
             (HEALTH_SERVICE, "Check") => Some(Self::Check),
             (HEALTH_SERVICE, "Watch") => Some(Self::Watch),
+            (LOAD_SERVICE, "StreamCoreMetrics") => Some(Self::Load),
+            (service, "ServerReflectionInfo") if REFLECTION_SERVICES.contains(&service) => {
+                Some(Self::Reflect)
+            }
             _ => None,
         }
     }

@@ -13,10 +13,10 @@ pub struct LoadReport {
     /// `max(in_flight / maxConcurrency, estimated_wait / defaultTimeout)`; may exceed 1.
     #[serde(default)]
     pub application_utilization: f64,
-    /// Requests per second that ended lately.
+    /// Requests per second that went to the model server lately; older ones fade with a time constant of five seconds.
     #[serde(default)]
     pub rps_fractional: f64,
-    /// Errors per second lately: upstream failures and expiries.
+    /// Errors per second lately, fading likewise: upstream failures and expiries.
     #[serde(default)]
     pub eps: f64,
     /// Share of the sidecar's container in its CPU limit, or in all processors, since the look before, which is at least a

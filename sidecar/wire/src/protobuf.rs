@@ -16,6 +16,12 @@ pub fn bytes_head(to: &mut Vec<u8>, field: u8, length: u64) {
     varint(to, length);
 }
 
+/// Appends a field of a whole number.
+pub fn number(to: &mut Vec<u8>, field: u8, value: u64) {
+    to.push(field << 3);
+    varint(to, value);
+}
+
 /// Appends a field of a double.
 pub fn double(to: &mut Vec<u8>, field: u8, value: f64) {
     to.push(field << 3 | DOUBLE);
@@ -53,20 +59,40 @@ pub fn unpacked(mut field: &[u8]) -> Vec<u64> {
 }
 
 /// The byte strings among the fields of a message, with their numbers, as far as the message can be read.
-pub fn byte_fields(mut message: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
-    std::iter::from_fn(move || take_field(&mut message)).filter_map(|(number, value)| Some((number, value?)))
+pub fn byte_fields(message: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    fields(message).filter_map(
+        |(field, value)| if let Value::Bytes(bytes) = value { Some((field, bytes)) } else { None },
+    )
 }
 
-fn take_field<'a>(from: &mut &'a [u8]) -> Option<(u64, Option<&'a [u8]>)> {
+/// The whole numbers among them.
+pub fn number_fields(message: &[u8]) -> impl Iterator<Item = (u64, u64)> {
+    fields(message).filter_map(
+        |(field, value)| if let Value::Number(number) = value { Some((field, number)) } else { None },
+    )
+}
+
+enum Value<'a> {
+    Number(u64),
+    Bytes(&'a [u8]),
+    /// Of a fixed length.
+    Other,
+}
+
+fn fields(mut message: &[u8]) -> impl Iterator<Item = (u64, Value<'_>)> {
+    std::iter::from_fn(move || take_field(&mut message))
+}
+
+fn take_field<'a>(from: &mut &'a [u8]) -> Option<(u64, Value<'a>)> {
     let key = take_varint(from)?;
     let value = match key & 7 {
-        0 => take_varint(from).map(|_| None)?,
-        1 => take(from, 8).map(|_| None)?,
+        0 => Value::Number(take_varint(from)?),
+        1 => take(from, 8).map(|_| Value::Other)?,
         2 => {
             let length = take_varint(from)?;
-            Some(take(from, length)?)
+            Value::Bytes(take(from, length)?)
         }
-        5 => take(from, 4).map(|_| None)?,
+        5 => take(from, 4).map(|_| Value::Other)?,
         _ => return None,
     };
     Some((key >> 3, value))

@@ -170,11 +170,14 @@ fn fields_are_read_back_and_broken_messages_end() {
     assert_eq!(protobuf::unpacked(&protobuf::packed(&shape)), shape);
     let mut message = protobuf::text("x");
     protobuf::double(&mut message, 2, 1.0);
-    message.extend([3 << 3, 0xac, 2, 4 << 3 | 5, 0, 0, 0, 0]);
+    protobuf::number(&mut message, 3, 300);
+    message.extend([4 << 3 | 5, 0, 0, 0, 0]);
     protobuf::bytes(&mut message, 5, b"y");
     let read = |message: &[u8]| protobuf::byte_fields(message).count();
     let all: Vec<(u64, &[u8])> = protobuf::byte_fields(&message).collect();
     assert_eq!(all, [(1, b"x" as &[u8]), (5, b"y")]);
+    let numbers: Vec<(u64, u64)> = protobuf::number_fields(&message).collect();
+    assert_eq!(numbers, [(3, 300)]);
     assert_eq!(read(&message[..message.len() - 1]), 1, "cut short");
     for broken in [
         &[0x0a][..],
@@ -203,6 +206,9 @@ fn methods_of_grpc_are_found_and_others_are_not_there() {
         ("inference.GRPCInferenceService/ModelInfer", Method::Infer),
         ("grpc.health.v1.Health/Check", Method::Check),
         ("grpc.health.v1.Health/Watch", Method::Watch),
+        ("xds.service.orca.v3.OpenRcaService/StreamCoreMetrics", Method::Load),
+        ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Method::Reflect),
+        ("grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Method::Reflect),
     ] {
         assert_eq!(Method::parse(&format!("/{method}")), Some(want), "{method}");
         assert_eq!(Method::parse(method), None, "no slash");
@@ -215,7 +221,8 @@ fn methods_of_grpc_are_found_and_others_are_not_there() {
         "/inference.GRPCInferenceService/RepositoryModelLoad",
         "/inference.GRPCInferenceService/ModelInfer/",
         "/grpc.health.v1.Health/List",
-        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        "/grpc.reflection.v1.ServerReflection/",
+        "/grpc.health.v1.Health/ServerReflectionInfo",
     ] {
         assert_eq!(Method::parse(absent), None, "{absent}");
     }
