@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use engine::{Tensor, TensorSpec, picture::Normalization};
 use tokio::sync::Semaphore;
+use trust::Clock;
 use wire::bundle::OffloadPolicy;
 
 use crate::bundle_file::{self, BundleFileError};
@@ -14,7 +15,9 @@ use crate::core::model::{Local, Model};
 use crate::core::outcome::Reason;
 use crate::core::profile::Profile;
 use crate::directory::Directory;
-use crate::http::{reply::micros, url::EdgeUrl};
+use crate::http::reply::micros;
+use crate::http::tls::{Tls, TlsFiles};
+use crate::http::url::EdgeUrl;
 use crate::learner;
 use crate::prober;
 use crate::random::Random;
@@ -28,6 +31,7 @@ const WARM_UP_RUNS: usize = 4;
 pub struct Builder {
     model: String,
     edges: Vec<EdgeUrl>,
+    tls: Option<TlsFiles>,
     models: Option<PathBuf>,
     local: Option<Arc<dyn LocalModel>>,
     policy_file: Option<PathBuf>,
@@ -45,6 +49,12 @@ pub enum BuildError {
     /// Neither an edge node nor a model on the device.
     #[error("no edge URL and no model {0:?} on the device: give at least one of them")]
     Nothing(String),
+    /// An edge node is to be dialled inside TLS, and nothing says whom to believe there.
+    #[error("edge URL {0}: give the authorities that sign for the nodes")]
+    NoAuthorities(EdgeUrl),
+    /// A file of [`TlsFiles`] cannot be used.
+    #[error("{0}")]
+    Tls(String),
     /// The policy file is there and cannot be used.
     #[error(transparent)]
     Policy(#[from] BundleFileError),
@@ -59,6 +69,7 @@ impl Builder {
         Self {
             model: model.into(),
             edges: Vec::new(),
+            tls: None,
             models: None,
             local: None,
             policy_file: None,
@@ -72,6 +83,13 @@ impl Builder {
     #[must_use]
     pub fn edge(mut self, url: EdgeUrl) -> Self {
         self.edges.push(url);
+        self
+    }
+
+    /// Whom to believe and what to show at `https://` nodes. The files must be there at the start.
+    #[must_use]
+    pub fn tls(mut self, files: TlsFiles) -> Self {
+        self.tls = Some(files);
         self
     }
 
@@ -125,12 +143,13 @@ impl Builder {
         if !wire::name::is_model(&self.model) {
             return Err(BuildError::Name(self.model));
         }
+        let tls = self.read_tls()?;
         let (local, kept) = self.load().await?;
         if local.is_none() && self.edges.is_empty() {
             return Err(BuildError::Nothing(self.model));
         }
         let mut model = Model::new(OffloadPolicy::default(), self.profile, kept);
-        let mut directory = Directory::default();
+        let mut directory = Directory::new(tls);
         for url in self.edges {
             directory.add_given(url, &mut model);
         }
@@ -138,6 +157,7 @@ impl Builder {
             model,
             directory,
             bundle: None,
+            bundle_trouble: None,
             bundle_tag: None,
             saved: None,
             labels_given: self.labels,
@@ -163,6 +183,14 @@ impl Builder {
         tokio::spawn(prober::probe_for_ever(Arc::downgrade(&shared)));
         tokio::spawn(learner::refresh_for_ever(Arc::downgrade(&shared)));
         Ok(Device { shared })
+    }
+
+    fn read_tls(&self) -> Result<Option<Arc<Tls>>, BuildError> {
+        let Some(files) = self.tls.clone() else {
+            let encrypted = self.edges.iter().find(|url| url.is_encrypted());
+            return encrypted.map_or(Ok(None), |url| Err(BuildError::NoAuthorities(url.clone())));
+        };
+        Tls::load(files, Clock::new()).map(Arc::new).map(Some).map_err(BuildError::Tls)
     }
 
     async fn load(&self) -> Result<(Option<Arc<dyn LocalModel>>, Local), BuildError> {

@@ -7,7 +7,6 @@ use engine::Tensor;
 use tokio::time::timeout_at;
 
 use crate::answer::Outputs;
-use crate::core::model::Bundle;
 use crate::core::outcome::{Ending, Reason, Verdict};
 use crate::http::infer::{self, Encoded};
 use crate::input;
@@ -85,13 +84,14 @@ impl Device {
 
     /// Asks for the policy where nothing can be done without: no model here, and no leave to send anything.
     async fn policy(&self, due: Instant) -> Result<(), (Reason, String)> {
-        if self.shared.local.is_some() || self.shared.lock().model.bundle != Bundle::Unknown {
+        if self.shared.local.is_some() || !self.shared.lock().model.bundle.is_unheard() {
             return Ok(());
         }
         let asked = timeout_at(due.into(), learner::learn_policy(&self.shared)).await;
         asked.unwrap_or_else(|_| Err("no endpoint answered in time".into())).map_err(|error| {
             let hint = "nothing is sent before a node has told its policy, or that it has none";
-            (Reason::PolicyUnknown, format!("{hint}: {error}"))
+            let reason = self.shared.lock().model.kept_here(self.shared.now_us());
+            (reason.unwrap_or(Reason::PolicyUnknown), format!("{hint}: {error}"))
         })
     }
 
@@ -114,9 +114,13 @@ impl Device {
             // The fallback repeats the last result, and there is none yet.
             (ending, place) = (Ending::Failed, None);
         }
-        if ending == Ending::Answered {
-            self.shared.lock().last = Some(outputs.clone());
-        }
+        let unheard = {
+            let mut state = self.shared.lock();
+            if ending == Ending::Answered {
+                state.last = Some(outputs.clone());
+            }
+            state.bundle_trouble.clone().filter(|_| state.model.bundle.is_unheard())
+        };
         let Outputs { tensors, label, confidence, endpoint, digest, unlabelled } = outputs;
         Answer {
             ending,
@@ -128,7 +132,7 @@ impl Device {
             reason,
             model_digest: digest,
             outputs: tensors,
-            detail: unlabelled.or(trouble.filter(|_| ending != Ending::Answered)),
+            detail: unlabelled.or(trouble.filter(|_| ending != Ending::Answered)).or(unheard),
         }
     }
 }

@@ -6,7 +6,7 @@ use wire::Node;
 
 use crate::core::endpoint::{Endpoint, EndpointId};
 use crate::core::model::Model;
-use crate::http::{connection::Connections, url::EdgeUrl};
+use crate::http::{connection::Connections, tls::Tls, url::EdgeUrl};
 
 /// A node leaves when tables miss it for this long, in microseconds. Each node hands out its own copy of the table, up to
 /// two minutes behind the others', so one that misses a node may just be older.
@@ -28,9 +28,15 @@ pub(crate) struct Entry {
 #[derive(Default)]
 pub(crate) struct Directory {
     entries: Vec<Entry>,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Directory {
+    /// An empty one; what it dials by `https://` is judged by these files.
+    pub(crate) fn new(tls: Option<Arc<Tls>>) -> Self {
+        Self { entries: Vec::new(), tls }
+    }
+
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
     }
@@ -65,7 +71,8 @@ impl Directory {
     }
 
     /// The nodes of a bundle: new ones are added, ones that left are removed, and ones that moved are both. An empty table
-    /// tells nothing: a pod that started before any node served has one.
+    /// tells nothing: a pod that started before any node served has one. Whom the user told an `https://` address is not led
+    /// to one in the clear.
     pub(crate) fn merge(&mut self, now_us: u64, nodes: &[Node], model: &mut Model) {
         if nodes.is_empty() {
             return;
@@ -77,11 +84,16 @@ impl Directory {
             }
             stays
         });
+        let must_be_encrypted =
+            self.entries.iter().any(|entry| entry.is_given && entry.connections.url().is_encrypted());
         for node in nodes {
             if self.entries.iter().any(|entry| entry.name.as_ref() == Some(&node.name)) {
                 continue;
             }
-            let Ok(url) = node.url.parse() else { continue };
+            let Ok(url) = node.url.parse::<EdgeUrl>() else { continue };
+            if must_be_encrypted && !url.is_encrypted() {
+                continue;
+            }
             match self.entries.iter().find(|entry| *entry.connections.url() == url).map(|entry| entry.id) {
                 Some(id) => self.identify(id, &node.name, model),
                 None => self.add(url, Some(node.name.clone()), false, model),
@@ -96,7 +108,7 @@ impl Directory {
     fn add(&mut self, url: EdgeUrl, name: Option<String>, is_given: bool, model: &mut Model) {
         // A full table: the first ones are as good as any.
         let Some(id) = model.add_endpoint() else { return };
-        let connections = Arc::new(Connections::new(url));
+        let connections = Arc::new(Connections::new(url, self.tls.clone()));
         self.entries.push(Entry { id, name, connections, is_given, missing_since_us: None });
     }
 }

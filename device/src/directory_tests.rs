@@ -25,9 +25,7 @@ impl Books {
 
     /// Takes a table in, of names and the last numbers of addresses.
     fn merge(&mut self, second: u64, rows: &[(&str, u8)]) {
-        let node =
-            |(name, host): &(&str, u8)| Node { name: (*name).into(), url: url(*host), zone: "".into() };
-        let nodes: Vec<Node> = rows.iter().map(node).collect();
+        let nodes: Vec<Node> = rows.iter().map(|(name, host)| node(name, url(*host))).collect();
         self.directory.merge(second * SECOND_US, &nodes, &mut self.model);
     }
 
@@ -55,6 +53,10 @@ impl Books {
         assert_eq!(found, wanted);
         assert_eq!(self.model.endpoints().count(), rows.len());
     }
+}
+
+fn node(name: &str, url: String) -> Node {
+    Node { name: name.into(), url, zone: String::new() }
 }
 
 fn url(host: u8) -> String {
@@ -126,4 +128,16 @@ fn an_address_that_the_user_gave_stays() {
     books.merge(30, &[("oak", 9)]);
     books.merge(300, &[("elm", 2)]);
     books.check(&[("oak", 1), ("elm", 2)]);
+}
+
+#[test]
+fn whom_the_user_told_an_address_inside_tls_is_led_to_none_in_the_clear() {
+    let inside = |host: u8| url(host).replace("http:", "https:");
+    let mut books = Books::new();
+    books.directory.add_given(inside(1).parse().expect("an address"), &mut books.model);
+    let nodes = [node("oak", inside(1)), node("elm", inside(2)), node("ash", url(3))];
+    books.directory.merge(0, &nodes, &mut books.model);
+    let entries = books.directory.entries().iter();
+    let found: Vec<_> = entries.map(|entry| entry.connections.url().to_string()).collect();
+    assert_eq!(found, [inside(1), inside(2)]);
 }

@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::{debug, warn};
+use wire::Outcome;
 
 use crate::bundle_file;
-use crate::core::model::Bundle;
-use crate::http::connection::Connections;
+use crate::http::connection::{Connections, ExchangeError};
 use crate::http::control::{self, Offer, Tagged};
 use crate::state::Shared;
 
@@ -29,7 +29,7 @@ pub(crate) async fn refresh_for_ever(shared: Weak<Shared>) {
         let (is_known, jitter) = {
             let Some(shared) = shared.upgrade() else { return };
             let mut state = shared.lock();
-            (state.model.bundle != Bundle::Unknown, f64::from(state.random.next_u32()) / f64::from(u32::MAX))
+            (!state.model.bundle.is_unheard(), f64::from(state.random.next_u32()) / f64::from(u32::MAX))
         };
         let pause = if is_known { POLICY_EVERY } else { POLICY_RETRY };
         sleep(pause.mul_f64(0.75 + jitter / 2.0)).await;
@@ -75,7 +75,7 @@ pub(crate) async fn learn_policy(shared: &Arc<Shared>) -> Result<(), String> {
         questions.spawn(async move { control::policy(&connections, tag).await });
     }
     let mut trouble = "no endpoint is known".to_owned();
-    let mut has_none = false;
+    let (mut has_none, mut refusal) = (false, None);
     while let Some(Ok(answer)) = questions.join_next().await {
         let adopted = match answer {
             Ok(Offer::Nothing) => {
@@ -84,7 +84,10 @@ pub(crate) async fn learn_policy(shared: &Arc<Shared>) -> Result<(), String> {
             }
             Ok(Offer::Same) => adopt(shared, None),
             Ok(Offer::Bundle(offered)) => adopt(shared, Some(*offered)),
-            Err(error) => Err(error.to_string()),
+            Err(error) => {
+                refusal = denial(&error).or(refusal);
+                Err(error.to_string())
+            }
         };
         match adopted {
             Ok(()) => return Ok(()),
@@ -94,11 +97,23 @@ pub(crate) async fn learn_policy(shared: &Arc<Shared>) -> Result<(), String> {
             }
         }
     }
+    let mut state = shared.lock();
     if !has_none {
+        state.unheard(refusal, &trouble);
         return Err(trouble);
     }
-    shared.lock().waive();
+    state.waive();
     Ok(())
+}
+
+/// The word of an endpoint that does not believe the device.
+fn denial(error: &ExchangeError) -> Option<Outcome> {
+    match error {
+        ExchangeError::Refused(_, outcome @ (Outcome::Unauthenticated | Outcome::Forbidden)) => {
+            Some(*outcome)
+        }
+        _ => None,
+    }
 }
 
 /// Takes a bundle into use; `None` is the one that is held.

@@ -6,11 +6,12 @@
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use longshore_device::{Device, Input};
+//! use longshore_device::{Device, Input, TlsFiles};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let device = Device::builder("person-detect")
-//!     .edge("http://192.0.2.11:30080".parse()?)
+//!     .edge("https://192.0.2.11:30080".parse()?)
+//!     .tls(TlsFiles { authorities: "site-ca.crt".into(), identity: None, token: None })
 //!     .models("models")
 //!     .build()
 //!     .await?;
@@ -62,6 +63,7 @@ pub use crate::{
     answer::Answer,
     builder::{BuildError, Builder},
     device::Device,
+    http::tls::TlsFiles,
     http::url::{EdgeUrl, InvalidUrl},
     input::Input,
     local::{LocalModel, Metadata},

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use engine::picture::Normalization;
 use http::HeaderValue;
 use tokio::sync::Semaphore;
-use wire::PolicyBundle;
+use wire::{Outcome, PolicyBundle};
 
 use crate::answer::Outputs;
 use crate::core::model::{Bundle, Local, Model};
@@ -25,6 +25,8 @@ pub(crate) struct State {
     pub(crate) model: Model,
     pub(crate) directory: Directory,
     pub(crate) bundle: Option<PolicyBundle>,
+    /// Why there is none, for people.
+    pub(crate) bundle_trouble: Option<String>,
     /// By which to ask endpoints whether the bundle is still the one.
     pub(crate) bundle_tag: Option<HeaderValue>,
     /// What was last written to the policy file, and when.
@@ -86,6 +88,14 @@ impl State {
     pub(crate) fn waive(&mut self) {
         if self.bundle.is_none() {
             self.model.bundle = Bundle::Waived;
+        }
+    }
+
+    /// No endpoint told its policy, and one of those that answered refused to.
+    pub(crate) fn unheard(&mut self, refusal: Option<Outcome>, trouble: &str) {
+        if self.model.bundle.is_unheard() {
+            self.model.bundle = refusal.map_or(Bundle::Unknown, Bundle::Withheld);
+            self.bundle_trouble = Some(trouble.into());
         }
     }
 

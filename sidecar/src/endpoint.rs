@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use tokio::sync::Semaphore;
+use trust::Clock;
 
 use crate::{
     auth::Auth,
-    clock::Clock,
     config::{Config, Error},
     drain::Drain,
     ending::Running,

@@ -5,7 +5,6 @@ mod admit;
 mod answer;
 mod args;
 mod auth;
-mod clock;
 mod config;
 mod drain;
 mod ending;
@@ -32,7 +31,6 @@ mod upload;
 mod upstream;
 mod usage;
 mod warmup;
-mod watched;
 
 use std::{path::Path, process::ExitCode};
 

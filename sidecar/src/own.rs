@@ -7,6 +7,7 @@ use http::{
     header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH},
 };
 use sha2::{Digest as _, Sha256};
+use trust::Watched;
 use wire::{EndpointInfo, Node, NodeTable, Outcome, PolicyBundle, endpoint::ServedModel};
 
 use crate::{
@@ -16,7 +17,6 @@ use crate::{
     load::report,
     respond::{self, Refusal, Reply},
     route::Context,
-    watched::Watched,
 };
 
 /// The files of the policy `ConfigMap`.

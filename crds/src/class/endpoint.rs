@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
     .message("endpoint.tls.clientCaConfigMapName: take it out, or set endpoint.auth to MutualTls or Jwt: with None no certificate is asked for"))]
 #[x_kube(validation = Rule::new("(self.auth == 'Jwt') == has(self.jwt)")
     .message("endpoint.jwt: set it when endpoint.auth is Jwt, and only then"))]
+#[x_kube(validation = Rule::new("self.auth != 'None' || !has(self.quota)")
+    .message("endpoint.quota: take it out, or set endpoint.auth to MutualTls or Jwt: with None no device has a name to count by"))]
 pub struct Endpoint {
     /// How the endpoint leaves the cluster.
     #[serde(default)]
@@ -34,6 +36,9 @@ pub struct Endpoint {
     /// What a bearer token must be, with auth Jwt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwt: Option<Jwt>,
+    /// How much one device may have of one endpoint. Absent: devices are not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<Quota>,
 }
 
 /// How an endpoint leaves the cluster.
@@ -82,6 +87,21 @@ pub struct Tls {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub client_ca_config_map_name: Option<String>,
+    /// The oldest version of TLS that is spoken, in quotes. 1.2 is for clients that know no newer one.
+    #[serde(default)]
+    pub minimum_version: TlsVersion,
+}
+
+/// A version of TLS.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TlsVersion {
+    /// 1.3.
+    #[default]
+    #[serde(rename = "1.3")]
+    V1_3,
+    /// 1.2.
+    #[serde(rename = "1.2")]
+    V1_2,
 }
 
 /// Who may ask.
@@ -122,4 +142,17 @@ pub enum Algorithm {
     RS256,
     /// Ed25519.
     EdDSA,
+}
+
+/// How much one device may have of one endpoint.
+#[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Quota {
+    /// Inferences of one device at once, those that wait included.
+    #[schemars(range(min = 1, max = 65536))]
+    pub in_flight_per_device: i32,
+    /// The model server's time for one device, in milliseconds of each second; more than 1000 where requests run beside each
+    /// other. A second's worth may be used at once.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub server_milliseconds_per_second: i32,
 }

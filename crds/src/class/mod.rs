@@ -10,7 +10,9 @@ use kube_derive::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use endpoint::{Algorithm, Auth, Endpoint, Exposure, Jwt, NodeAddress, PortRange, Tls};
+pub use endpoint::{
+    Algorithm, Auth, Endpoint, Exposure, Jwt, NodeAddress, PortRange, Quota, Tls, TlsVersion,
+};
 pub use models::{DigestRule, Models, SourceKind};
 pub use placement::{Accelerator, AcceleratorResource, Placement};
 pub use runtime::{ImagePullPolicy, Resources, Runtime, Upstream};

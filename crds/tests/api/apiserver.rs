@@ -73,6 +73,8 @@ fn explains_fields(server: &ApiServer) {
         ("inferenceoffloads.spec.offloadPolicy.batteryLowPercent", "work moves to the edge"),
         ("inferenceoffloads.status.endpoints", "Where devices dial"),
         ("offloadclasses.spec.runtime.upstream.http", "Open Inference Protocol"),
+        ("offloadclasses.spec.endpoint.quota.serverMillisecondsPerSecond", "in milliseconds of each second"),
+        ("offloadclasses.spec.endpoint.tls.minimumVersion", "1.2 is for clients that know no newer one"),
     ] {
         let text =
             server.kubectl_works(&["explain", field], "").split_whitespace().collect::<Vec<_>>().join(" ");

@@ -117,6 +117,10 @@ fn credentials() -> Vec<Row> {
             "endpoint.tls.clientCaConfigMapName: name the ConfigMap",
         ),
         row(json!({"auth": "None", "tls": with_ca}), "endpoint.tls.clientCaConfigMapName: take it out"),
+        row(
+            json!({"auth": "None", "quota": {"inFlightPerDevice": 4, "serverMillisecondsPerSecond": 200}}),
+            "endpoint.quota: take it out",
+        ),
         row(json!({"auth": "Jwt", "tls": tls}), "endpoint.jwt: set it when endpoint.auth is Jwt"),
         row(
             json!({"auth": "MutualTls", "tls": with_ca, "jwt": jwt}),
@@ -196,6 +200,31 @@ pub fn schema() -> Vec<Row> {
             "spec.endpoint.jwt.algorithms[0]: Unsupported value",
         ),
         class("spec.endpoint.tls", json!({}), "spec.endpoint.tls.secretName: Required value"),
+        class(
+            "spec.endpoint.tls",
+            json!({"secretName": "s", "minimumVersion": "1.1"}),
+            "spec.endpoint.tls.minimumVersion: Unsupported value",
+        ),
+        class(
+            "spec.endpoint.tls",
+            json!({"secretName": "s", "minimumVersion": 1.2}),
+            "spec.endpoint.tls.minimumVersion",
+        ),
+        class(
+            "spec.endpoint.quota",
+            json!({"inFlightPerDevice": 0, "serverMillisecondsPerSecond": 200}),
+            "spec.endpoint.quota.inFlightPerDevice",
+        ),
+        class(
+            "spec.endpoint.quota",
+            json!({"inFlightPerDevice": 4, "serverMillisecondsPerSecond": 1_000_001}),
+            "spec.endpoint.quota.serverMillisecondsPerSecond",
+        ),
+        class(
+            "spec.endpoint.quota",
+            json!({"inFlightPerDevice": 4}),
+            "spec.endpoint.quota.serverMillisecondsPerSecond: Required value",
+        ),
         class("spec.endpoint.exposure", json!("LoadBalancer"), "spec.endpoint.exposure: Unsupported value"),
         class("spec.runtime.surprise", json!(true), "unknown field \"spec.runtime.surprise\""),
         class("spec.limits.replicas", json!(0), "spec.limits.replicas"),

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use longshore_device::core::profile::Profile;
-use longshore_device::{Builder, Device, EdgeUrl, Normalization};
+use longshore_device::{Builder, Device, EdgeUrl, Normalization, TlsFiles};
 
 /// Runs a model here or at a nearby edge node, whichever is right, and always answers by the deadline.
 ///
 /// Exit codes: 0 every input answered, 1 an input had no answer or something else failed, 64 bad usage, 78 bad
-/// configuration (a model or policy file that cannot be used).
+/// configuration (a file of the model, the policy or TLS that cannot be used).
 #[derive(Parser)]
 #[command(version)]
 pub(crate) struct Args {
@@ -28,9 +28,11 @@ pub(crate) enum Command {
 /// What both commands need.
 #[derive(clap::Args)]
 pub(crate) struct DeviceArgs {
-    /// An edge node, http://HOST:PORT. Repeat it for more; one is enough, it tells the others.
+    /// An edge node, https://HOST:PORT or http://HOST:PORT. Repeat it for more; one is enough, it tells the others.
     #[arg(long = "edge", value_name = "URL")]
     edges: Vec<EdgeUrl>,
+    #[command(flatten)]
+    tls: TlsArgs,
     /// Name of the model.
     #[arg(long = "model", value_name = "NAME")]
     model: String,
@@ -58,6 +60,24 @@ pub(crate) struct DeviceArgs {
     /// How a picture's channels of 0 to 255 become the model's elements.
     #[arg(long, value_enum, default_value_t = Channels::MinusOneToOne)]
     channels: Channels,
+}
+
+/// Whom to believe and what to show at `https://` nodes.
+#[derive(clap::Args)]
+struct TlsArgs {
+    /// Certificates of the authorities that sign for https:// nodes, PEM; needed for them. This file and the next three are
+    /// read again within 2 seconds when they change.
+    #[arg(long = "ca", value_name = "FILE")]
+    authorities: Option<PathBuf>,
+    /// The device's certificate, then those that signed for it, PEM. Default: none is shown.
+    #[arg(long = "cert", value_name = "FILE", requires = "key", requires = "authorities")]
+    certificate: Option<PathBuf>,
+    /// Private key of --cert, PEM.
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    key: Option<PathBuf>,
+    /// Bearer token that is sent to https:// nodes, and to no other. Default: none.
+    #[arg(long, value_name = "FILE", requires = "authorities")]
+    token_file: Option<PathBuf>,
 }
 
 /// `infer`.
@@ -121,6 +141,9 @@ impl DeviceArgs {
         for edge in &self.edges {
             builder = builder.edge(edge.clone());
         }
+        if let Some(files) = self.tls.files() {
+            builder = builder.tls(files);
+        }
         if let Some(models) = &self.models {
             builder = builder.models(models);
         }
@@ -131,6 +154,14 @@ impl DeviceArgs {
             builder = builder.labels(labels.clone());
         }
         builder
+    }
+}
+
+impl TlsArgs {
+    fn files(&self) -> Option<TlsFiles> {
+        let authorities = self.authorities.clone()?;
+        let identity = self.certificate.clone().zip(self.key.clone());
+        Some(TlsFiles { authorities, identity, token: self.token_file.clone() })
     }
 }
 

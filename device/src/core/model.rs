@@ -1,5 +1,6 @@
 //! All that is kept for one model: policy, the device's own speed, the table of endpoints, where work stands.
 
+use wire::Outcome;
 use wire::bundle::{DataClass, Fallback, Mode, OffloadPolicy};
 
 use super::endpoint::{Endpoint, EndpointId};
@@ -24,6 +25,8 @@ pub enum Local {
 pub enum Bundle {
     /// No endpoint told its policy yet.
     Unknown,
+    /// The endpoints that answer refuse to tell their policy, in this word.
+    Withheld(Outcome),
     /// The policy bundle is valid until this time, in microseconds.
     Until(u64),
     /// The endpoints say that they have no policy: bare model servers, or sidecars that were given none.
@@ -31,6 +34,12 @@ pub enum Bundle {
 }
 
 impl Bundle {
+    /// Whether the owner's wishes are still to be heard.
+    #[must_use]
+    pub const fn is_unheard(self) -> bool {
+        matches!(self, Self::Unknown | Self::Withheld(_))
+    }
+
     /// Whether there is one that is too old to act on.
     #[must_use]
     pub fn is_expired(self, now_us: u64) -> bool {
@@ -129,11 +138,12 @@ impl Model {
     /// Why the input must not leave the device, if it must not.
     #[must_use]
     pub fn kept_here(&self, now_us: u64) -> Option<Reason> {
-        match (self.policy.mode, self.policy.data_class) {
-            (_, DataClass::Restricted) => Some(Reason::DataRestricted),
-            (Mode::LocalOnly, _) => Some(Reason::ModeLocalOnly),
-            _ if self.bundle == Bundle::Unknown => Some(Reason::PolicyUnknown),
-            _ if self.bundle.is_expired(now_us) => Some(Reason::BundleExpired),
+        match (self.policy.mode, self.policy.data_class, self.bundle) {
+            (_, DataClass::Restricted, _) => Some(Reason::DataRestricted),
+            (Mode::LocalOnly, _, _) => Some(Reason::ModeLocalOnly),
+            (_, _, Bundle::Unknown) => Some(Reason::PolicyUnknown),
+            (_, _, Bundle::Withheld(outcome)) => Some(Reason::Refused(outcome)),
+            (_, _, bundle) if bundle.is_expired(now_us) => Some(Reason::BundleExpired),
             _ => None,
         }
     }

@@ -3,7 +3,8 @@
 //! A node that was cut off drops packets, so connecting has its own short limit, and idle connections are thrown away
 //! as soon as one of them was silent.
 
-use std::sync::Mutex;
+use std::error::Error as _;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -11,9 +12,14 @@ use http::{Request, header, response::Parts};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use wire::Outcome;
 
+use super::tls::Tls;
 use super::url::EdgeUrl;
 
 /// Connections kept open while nothing is sent on them.
@@ -27,7 +33,14 @@ type Sender = SendRequest<Full<Bytes>>;
 /// The connections to one endpoint.
 pub(crate) struct Connections {
     url: EdgeUrl,
-    idle: Mutex<Vec<Sender>>,
+    tls: Option<Arc<Tls>>,
+    idle: Mutex<Vec<Kept>>,
+}
+
+/// An open connection, and the certificates that it was opened with.
+struct Kept {
+    sender: Sender,
+    client: Option<Arc<ClientConfig>>,
 }
 
 /// A whole answer.
@@ -45,19 +58,35 @@ pub(crate) enum ExchangeError {
     ConnectTimeout(EdgeUrl, Duration),
     #[error("failed to connect to {0}: {1}")]
     Connect(EdgeUrl, std::io::Error),
-    #[error("the connection to {0} broke: {1}")]
+    #[error("no TLS with {0}: {1}")]
+    Tls(EdgeUrl, std::io::Error),
+    #[error("no TLS with {0}: the device was given no authorities")]
+    NoAuthorities(EdgeUrl),
+    #[error("the connection to {0} broke: {cause}", cause = causes(.1))]
     Broken(EdgeUrl, hyper::Error),
     #[error("the answer of {0} is longer than {ANSWER_BYTES_MAX} bytes")]
     Answer(EdgeUrl),
     #[error("{0} did not answer within {1:?}")]
     Silent(EdgeUrl, Duration),
+    #[error("{0} refused: {1}")]
+    Refused(EdgeUrl, Outcome),
     #[error("the answer of {0} cannot be read: {1}")]
     Unreadable(EdgeUrl, String),
 }
 
+/// An alert of the peer is told only further down.
+fn causes(error: &hyper::Error) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(further) = cause {
+        text = format!("{text}: {further}");
+        cause = further.source();
+    }
+    text
+}
+
 impl Connections {
-    pub(crate) fn new(url: EdgeUrl) -> Self {
-        Self { url, idle: Mutex::default() }
+    pub(crate) fn new(url: EdgeUrl, tls: Option<Arc<Tls>>) -> Self {
+        Self { url, tls, idle: Mutex::default() }
     }
 
     pub(crate) const fn url(&self) -> &EdgeUrl {
@@ -77,25 +106,30 @@ impl Connections {
     ) -> Result<Received, ExchangeError> {
         let host = self.url.authority().parse().expect("an authority is a header value");
         request.headers_mut().insert(header::HOST, host);
-        if let Some(kept) = self.take_idle() {
+        let client = self.client()?;
+        let token = self.tls.as_ref().filter(|_| client.is_some()).and_then(|tls| tls.authorization());
+        if let Some(token) = token {
+            request.headers_mut().insert(header::AUTHORIZATION, token);
+        }
+        if let Some(kept) = self.take_idle(client.as_ref()) {
             match self.exchange_on(kept, request.clone()).await {
                 Err(ExchangeError::Broken(..)) => {}
                 done => return done,
             }
         }
-        let fresh = self.connect(connect_max).await?;
+        let fresh = self.connect(client, connect_max).await?;
         self.exchange_on(fresh, request).await
     }
 
     async fn exchange_on(
         &self,
-        mut sender: Sender,
+        mut kept: Kept,
         request: Request<Full<Bytes>>,
     ) -> Result<Received, ExchangeError> {
         let broken = |error| ExchangeError::Broken(self.url.clone(), error);
-        sender.ready().await.map_err(broken)?;
+        kept.sender.ready().await.map_err(broken)?;
         let sent_at = Instant::now();
-        let response = sender.send_request(request).await.map_err(broken)?;
+        let response = kept.sender.send_request(request).await.map_err(broken)?;
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|error| match error
             .downcast::<hyper::Error>(
@@ -104,20 +138,43 @@ impl Connections {
             Err(_) => ExchangeError::Answer(self.url.clone()),
         })?;
         let received = Received { parts, body: body.to_bytes(), elapsed: sent_at.elapsed() };
-        self.keep(sender);
+        self.keep(kept);
         Ok(received)
     }
 
-    async fn connect(&self, connect_max: Duration) -> Result<Sender, ExchangeError> {
+    /// What a connection of this moment is opened with; nothing in the clear.
+    fn client(&self) -> Result<Option<Arc<ClientConfig>>, ExchangeError> {
+        match (&self.tls, self.url.is_encrypted()) {
+            (_, false) => Ok(None),
+            (Some(tls), true) => Ok(Some(tls.client())),
+            (None, true) => Err(ExchangeError::NoAuthorities(self.url.clone())),
+        }
+    }
+
+    async fn connect(
+        &self,
+        client: Option<Arc<ClientConfig>>,
+        connect_max: Duration,
+    ) -> Result<Kept, ExchangeError> {
         let dial = async {
-            let stream = TcpStream::connect((self.url.host(), self.url.port())).await?;
-            stream.set_nodelay(true)?;
-            Ok(stream)
+            let connect = |error| ExchangeError::Connect(self.url.clone(), error);
+            let stream = TcpStream::connect((self.url.host(), self.url.port())).await.map_err(connect)?;
+            stream.set_nodelay(true).map_err(connect)?;
+            let Some(client) = &client else { return self.start(stream).await };
+            let handshake =
+                TlsConnector::from(Arc::clone(client)).connect(self.url.server_name(), stream).await;
+            self.start(handshake.map_err(|error| ExchangeError::Tls(self.url.clone(), error))?).await
         };
-        let stream = timeout(connect_max, dial)
+        let sender = timeout(connect_max, dial)
             .await
-            .map_err(|_| ExchangeError::ConnectTimeout(self.url.clone(), connect_max))?
-            .map_err(|error| ExchangeError::Connect(self.url.clone(), error))?;
+            .map_err(|_| ExchangeError::ConnectTimeout(self.url.clone(), connect_max))??;
+        Ok(Kept { sender, client })
+    }
+
+    async fn start(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> Result<Sender, ExchangeError> {
         let (sender, connection) = handshake(TokioIo::new(stream))
             .await
             .map_err(|error| ExchangeError::Broken(self.url.clone(), error))?;
@@ -126,24 +183,29 @@ impl Connections {
         Ok(sender)
     }
 
-    fn take_idle(&self) -> Option<Sender> {
+    /// A connection that is open, and was opened with what would be shown and believed now.
+    fn take_idle(&self, client: Option<&Arc<ClientConfig>>) -> Option<Kept> {
         let mut idle = self.idle();
-        while let Some(sender) = idle.pop() {
-            if !sender.is_closed() {
-                return Some(sender);
+        while let Some(kept) = idle.pop() {
+            let is_current = match (&kept.client, client) {
+                (Some(then), Some(now)) => Arc::ptr_eq(then, now),
+                (then, now) => then.is_none() && now.is_none(),
+            };
+            if is_current && !kept.sender.is_closed() {
+                return Some(kept);
             }
         }
         None
     }
 
-    fn keep(&self, sender: Sender) {
+    fn keep(&self, kept: Kept) {
         let mut idle = self.idle();
-        if !sender.is_closed() && idle.len() < IDLE_MAX {
-            idle.push(sender);
+        if !kept.sender.is_closed() && idle.len() < IDLE_MAX {
+            idle.push(kept);
         }
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Sender>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Kept>> {
         self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

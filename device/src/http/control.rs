@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use wire::{EndpointInfo, LoadReport, PolicyBundle, path};
 
 use super::connection::{Connections, ExchangeError, Received};
+use super::reply;
 use crate::Metadata;
 
 /// Longest wait for a connection and for an answer each.
@@ -108,12 +109,11 @@ async fn get(connections: &Connections, path: &str) -> Result<Received, Exchange
 }
 
 fn accept(connections: &Connections, path: &str, received: Received) -> Result<Received, ExchangeError> {
-    match received.parts.status {
-        StatusCode::OK => Ok(received),
-        status => {
-            let reason = format!("GET {path} gave {status}");
-            Err(ExchangeError::Unreadable(connections.url().clone(), reason))
-        }
+    let url = || connections.url().clone();
+    match (received.parts.status, reply::told(&received)) {
+        (StatusCode::OK, _) => Ok(received),
+        (_, Some(outcome)) => Err(ExchangeError::Refused(url(), outcome)),
+        (status, None) => Err(ExchangeError::Unreadable(url(), format!("GET {path} gave {status}"))),
     }
 }
 

@@ -47,12 +47,16 @@ pub(crate) fn read(received: &Received, bytes: u32) -> Result<Reply, String> {
 /// The outcome's own header. A bare model server has none and is believed when it serves; anything else that answers
 /// here, a captive portal for instance, is no endpoint.
 fn outcome(received: &Received) -> Result<Outcome, String> {
-    let told = word(&received.parts.headers, header::OUTCOME).and_then(|word| word.parse().ok());
-    match (told, received.parts.status) {
+    match (told(received), received.parts.status) {
         (Some(outcome), _) => Ok(outcome),
         (None, status) if status.is_success() => Ok(Outcome::Served),
         (None, status) => Err(format!("status {status} without an outcome: no endpoint answers there")),
     }
+}
+
+/// The word of an endpoint on how a request ended.
+pub(crate) fn told(received: &Received) -> Option<Outcome> {
+    word(&received.parts.headers, header::OUTCOME)?.parse().ok()
 }
 
 fn load(received: &Received) -> Option<LoadSeen> {

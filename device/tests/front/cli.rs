@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
 
-use crate::support::{Endpoint, Script, dead_url, folder};
+use crate::site::Site;
+use crate::support::{Door, Endpoint, Script, dead_url, folder};
 use serde_json::Value;
 
 fn example(path: &str) -> PathBuf {
@@ -154,12 +156,50 @@ fn a_missing_input_is_a_failed_answer_and_exit_1() {
 
 #[test]
 fn bad_usage_is_exit_64() {
-    for arguments in
-        [&["infer"][..], &["infer", "--edge", "https://a", "--model", "m", "--input", "i"], &["fly"]]
-    {
+    for arguments in [
+        &["infer"][..],
+        &["infer", "--edge", "ftp://a", "--model", "m", "--input", "i"],
+        &["infer", "--edge", "https://a", "--ca", "c", "--cert", "d", "--model", "m", "--input", "i"],
+        &["infer", "--edge", "https://a", "--token-file", "t", "--model", "m", "--input", "i"],
+        &["fly"],
+    ] {
         assert_eq!(device(arguments).status.code(), Some(64), "{arguments:?}");
     }
     assert_eq!(device(&["--help"]).status.code(), Some(0));
+}
+
+#[test]
+fn an_https_edge_needs_authorities_that_can_be_read() {
+    for (arguments, words) in [(&[][..], "authorities"), (&["--ca", "missing.crt"], "missing.crt")] {
+        let edge = ["infer", "--edge", "https://127.0.0.1:9", "--model", "m", "--input", "i.jpg"];
+        let output = device(&[&edge[..], arguments].concat());
+        assert_eq!(output.status.code(), Some(78), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(words), "{output:?}");
+    }
+}
+
+#[test]
+fn an_edge_inside_tls_answers_a_device_that_shows_who_it_is() {
+    let (site, folder) = (Site::new("site"), folder("inside_tls"));
+    let door = Door {
+        tls: Some(site.server(&site.endpoint(|_| {}))),
+        certificate: true,
+        token: Some(Arc::new(Mutex::new("t0ken"))),
+    };
+    let edge = Endpoint::behind(door, "oak", Script::Seeing);
+    let authorities = site.authority_file(&folder);
+    let (certificate, key) = site.device().files(&folder);
+    let token = folder.join("token");
+    fs::write(&token, "t0ken").unwrap();
+    let picture = example("frames/astronaut.jpg");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_longshore-device"));
+    command.args(["infer", "--edge", &edge.url, "--model", "gauge", "--deadline-ms", "10000"]);
+    command.arg("--input").arg(picture).arg("--ca").arg(authorities);
+    let refused = json_lines(&command.output().unwrap());
+    assert_eq!(refused[0]["reason"], "unauthenticated", "{refused:?}");
+    command.arg("--cert").arg(certificate).arg("--key").arg(key).arg("--token-file").arg(token);
+    let answered = json_lines(&command.output().unwrap());
+    assert_eq!((&answered[0]["outcome"], &answered[0]["endpoint"]), (&"answered".into(), &"oak".into()));
 }
 
 #[test]

@@ -12,24 +12,24 @@ use wire::bundle::{Fallback, Mode};
 use wire::{Node, Outcome, PolicyBundle};
 
 /// Long enough for a busy machine; the promise itself is told by the answer's outcome.
-const DEADLINE: Duration = Duration::from_secs(3);
+pub const DEADLINE: Duration = Duration::from_secs(3);
 
-fn window() -> Input {
+pub fn window() -> Input {
     Input::Tensors(vec![Tensor::from_f32("window", &[1, 4], &[0.0, 1.0, 0.0, 1.0])])
 }
 
-fn knowing(endpoints: &[&Endpoint]) -> Builder {
+pub fn knowing(endpoints: &[&Endpoint]) -> Builder {
     endpoints
         .iter()
         .fold(Device::builder(MODEL), |builder, endpoint| builder.edge(endpoint.url.parse().unwrap()))
 }
 
-async fn ask(builder: Builder) -> Answer {
+pub async fn ask(builder: Builder) -> Answer {
     builder.build().await.unwrap().infer(window(), DEADLINE).await
 }
 
 #[track_caller]
-fn check(answer: &Answer, where_: Option<&str>, reason: &str) {
+pub fn check(answer: &Answer, where_: Option<&str>, reason: &str) {
     let place = answer.endpoint.as_deref().or(answer.place);
     assert_eq!((place, answer.reason.word()), (where_, reason), "{answer:?}");
     let ending = if where_.is_some() { Ending::Answered } else { Ending::Failed };
@@ -293,7 +293,7 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
 }
 
 /// Asks again and again until this endpoint answers.
-async fn until_answered_by(endpoint: &str, device: &Device) {
+pub async fn until_answered_by(endpoint: &str, device: &Device) {
     for _ in 0..200 {
         if device.infer(window(), DEADLINE).await.endpoint.as_deref() == Some(endpoint) {
             return;

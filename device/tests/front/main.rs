@@ -4,4 +4,6 @@
 
 mod cli;
 mod device;
+mod site;
 mod support;
+mod tls;

@@ -10,6 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use longshore_device::{Datatype, LocalModel, Metadata, Tensor, TensorSpec};
+use rustls::pki_types::CertificateDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::json;
 use wire::bundle::{BundleModel, DataClass, Deadlines, Fallback, Mode, OffloadPolicy};
 use wire::{Digest, LoadReport, Node, Outcome, PolicyBundle, Problem};
@@ -24,6 +26,8 @@ pub enum Script {
     Slow(Duration),
     Refusing(Outcome),
     Dropping,
+    /// Good, with a model that takes pictures.
+    Seeing,
     /// As a captive portal answers.
     Foreign,
     /// Serves, and is silent when asked for its policy.
@@ -32,40 +36,60 @@ pub enum Script {
     Bare,
 }
 
+#[derive(Clone)]
 pub struct Endpoint {
     pub name: &'static str,
     pub url: String,
     script: Arc<Mutex<Script>>,
+    door: Door,
     pub bundle: Arc<Mutex<PolicyBundle>>,
     pub connections: Arc<AtomicUsize>,
     pub inferences: Arc<AtomicUsize>,
     /// Questions whether the model is ready.
     pub readiness: Arc<AtomicUsize>,
+    /// Requests that brought a token.
+    pub tokens: Arc<AtomicUsize>,
+    /// The certificate behind the last inference.
+    pub shown: Arc<Mutex<Option<CertificateDer<'static>>>>,
+}
+
+/// Who gets in.
+#[derive(Clone, Default)]
+pub struct Door {
+    /// None: in the clear.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// Only who showed a certificate.
+    pub certificate: bool,
+    /// Only who brings this token.
+    pub token: Option<Arc<Mutex<&'static str>>>,
 }
 
 impl Endpoint {
     pub fn start(name: &'static str, script: Script) -> Self {
+        Self::behind(Door::default(), name, script)
+    }
+
+    pub fn behind(door: Door, name: &'static str, script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let scheme = if door.tls.is_some() { "https" } else { "http" };
         let endpoint = Self {
             name,
-            url: format!("http://{}", listener.local_addr().unwrap()),
+            url: format!("{scheme}://{}", listener.local_addr().unwrap()),
             script: Arc::new(Mutex::new(script)),
+            door,
             bundle: Arc::new(Mutex::new(bundle())),
             connections: Arc::default(),
             inferences: Arc::default(),
             readiness: Arc::default(),
+            tokens: Arc::default(),
+            shown: Arc::default(),
         };
-        let (script, bundle) = (endpoint.script.clone(), endpoint.bundle.clone());
-        let (connections, inferences) = (endpoint.connections.clone(), endpoint.inferences.clone());
-        let readiness = endpoint.readiness.clone();
+        let each = endpoint.clone();
         thread::spawn(move || {
             for stream in listener.incoming() {
-                connections.fetch_add(1, Ordering::SeqCst);
-                let (script, bundle) = (script.clone(), bundle.clone());
-                let (inferences, readiness) = (inferences.clone(), readiness.clone());
-                thread::spawn(move || {
-                    serve(stream.unwrap(), name, &script, &bundle, &inferences, &readiness)
-                });
+                each.connections.fetch_add(1, Ordering::SeqCst);
+                let each = each.clone();
+                thread::spawn(move || each.open(stream.unwrap()));
             }
         });
         endpoint
@@ -113,49 +137,73 @@ fn bundle() -> PolicyBundle {
     }
 }
 
-fn serve(
-    stream: TcpStream,
-    name: &str,
-    script: &Mutex<Script>,
-    bundle: &Mutex<PolicyBundle>,
-    inferences: &AtomicUsize,
-    readiness: &AtomicUsize,
-) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut stream = stream;
-    while let Some(target) = request(&mut reader) {
-        let script = *script.lock().unwrap();
-        if target == "GET /v2/models/gauge/ready" {
-            readiness.fetch_add(1, Ordering::SeqCst);
+impl Endpoint {
+    fn open(&self, stream: TcpStream) {
+        let Some(config) = &self.door.tls else { return self.serve(stream, None) };
+        let mut stream = StreamOwned::new(ServerConnection::new(Arc::clone(config)).unwrap(), stream);
+        // A device that does not believe the endpoint ends it here.
+        if stream.conn.complete_io(&mut stream.sock).is_ok() {
+            let shown = stream.conn.peer_certificates().map(|chain| chain[0].clone().into_owned());
+            self.serve(stream, shown);
         }
-        let answer = match target.as_str() {
-            "GET /v2/models/gauge" => plain(&metadata_json()),
+    }
+
+    fn serve(&self, stream: impl Read + Write, shown: Option<CertificateDer<'static>>) {
+        let mut reader = BufReader::new(stream);
+        while let Some(Question { target, authorization }) = request(&mut reader) {
+            self.tokens.fetch_add(usize::from(authorization.is_some()), Ordering::SeqCst);
+            let wanted = self.door.token.as_ref().map(|token| format!("Bearer {}", token.lock().unwrap()));
+            let is_known =
+                (shown.is_some() || !self.door.certificate) && (wanted.is_none() || wanted == authorization);
+            if target.ends_with("/infer") {
+                self.shown.lock().unwrap().clone_from(&shown);
+            }
+            let answer = if is_known {
+                self.answer(&target)
+            } else {
+                Some(refused(self.name, Outcome::Unauthenticated))
+            };
+            let Some(answer) = answer else { return };
+            if reader.get_mut().write_all(&answer).and_then(|()| reader.get_mut().flush()).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Nothing: the connection ends.
+    fn answer(&self, target: &str) -> Option<Vec<u8>> {
+        let script = *self.script.lock().unwrap();
+        if target == "GET /v2/models/gauge/ready" {
+            self.readiness.fetch_add(1, Ordering::SeqCst);
+        }
+        Some(match target {
+            "GET /v2/models/gauge" if matches!(script, Script::Seeing) => {
+                plain(&metadata_json(&[1, 3, 8, 8]))
+            }
+            "GET /v2/models/gauge" => plain(&metadata_json(&[1, 4])),
             "GET /v2/models/gauge/ready" if is_ready(script) => plain(""),
             target if target.contains("/v1alpha1/") && matches!(script, Script::Bare) => not_found(),
             "GET /v1alpha1/policy" if matches!(script, Script::Secretive) => silence(),
-            "GET /v1alpha1/endpoint" => identity(name),
+            "GET /v1alpha1/endpoint" => identity(self.name),
             "GET /v1alpha1/load" => load(script),
-            "GET /v1alpha1/policy" => plain(&serde_json::to_string(&*bundle.lock().unwrap()).unwrap()),
+            "GET /v1alpha1/policy" => plain(&serde_json::to_string(&*self.bundle.lock().unwrap()).unwrap()),
             "POST /v2/models/gauge/infer" => {
-                inferences.fetch_add(1, Ordering::SeqCst);
+                self.inferences.fetch_add(1, Ordering::SeqCst);
                 match script {
-                    Script::Good | Script::Secretive => served(name),
+                    Script::Good | Script::Seeing | Script::Secretive => served(self.name),
                     Script::Bare => computed(""),
                     Script::Slow(after) => {
                         thread::sleep(after);
-                        served(name)
+                        served(self.name)
                     }
                     Script::Silent => silence(),
-                    Script::Refusing(outcome) => refused(name, outcome),
+                    Script::Refusing(outcome) => refused(self.name, outcome),
                     Script::Foreign => not_found(),
-                    Script::Dropping => return,
+                    Script::Dropping => return None,
                 }
             }
             _ => not_found(),
-        };
-        if stream.write_all(&answer).is_err() {
-            return;
-        }
+        })
     }
 }
 
@@ -173,11 +221,16 @@ fn not_found() -> Vec<u8> {
     b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec()
 }
 
-/// Reads one request; its method and path.
-fn request(reader: &mut BufReader<TcpStream>) -> Option<String> {
+struct Question {
+    /// Method and path.
+    target: String,
+    authorization: Option<String>,
+}
+
+fn request(reader: &mut BufReader<impl Read>) -> Option<Question> {
     let mut first = String::new();
     reader.read_line(&mut first).ok().filter(|length| *length > 0)?;
-    let mut length = 0;
+    let (mut length, mut authorization) = (0, None);
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
@@ -185,12 +238,14 @@ fn request(reader: &mut BufReader<TcpStream>) -> Option<String> {
             break;
         }
         let (key, value) = line.split_once(':')?;
-        if key.eq_ignore_ascii_case("content-length") {
-            length = value.trim().parse().ok()?;
+        match key.to_ascii_lowercase().as_str() {
+            "content-length" => length = value.trim().parse().ok()?,
+            "authorization" => authorization = Some(value.trim().to_owned()),
+            _ => {}
         }
     }
     reader.read_exact(&mut vec![0; length]).ok()?;
-    Some(first.split(' ').take(2).collect::<Vec<_>>().join(" "))
+    Some(Question { target: first.split(' ').take(2).collect::<Vec<_>>().join(" "), authorization })
 }
 
 fn plain(body: &str) -> Vec<u8> {
@@ -211,9 +266,9 @@ fn load(script: Script) -> Vec<u8> {
     plain(&serde_json::to_string(&report).unwrap())
 }
 
-fn metadata_json() -> String {
-    let tensor = |name: &str, width: u32| json!({"name": name, "datatype": "FP32", "shape": [1, width]});
-    json!({"name": MODEL, "inputs": [tensor("window", 4)], "outputs": [tensor("probabilities", 2)]})
+fn metadata_json(shape: &[u32]) -> String {
+    let tensor = |name: &str, shape: &[u32]| json!({"name": name, "datatype": "FP32", "shape": shape});
+    json!({"name": MODEL, "inputs": [tensor("window", shape)], "outputs": [tensor("probabilities", &[1, 2])]})
         .to_string()
 }
 

@@ -115,7 +115,9 @@ async fn an_endpoint_that_asks_for_credentials_is_reached_when_it_says_so() {
     let mut with_tls = class(&site.class);
     with_tls["spec"]["endpoint"]["auth"] = "MutualTls".into();
     with_tls["spec"]["endpoint"]["tls"] =
-        json!({"secretName": "site-tls", "clientCaConfigMapName": "device-ca"});
+        json!({"secretName": "site-tls", "clientCaConfigMapName": "device-ca", "minimumVersion": "1.2"});
+    with_tls["spec"]["endpoint"]["quota"] =
+        json!({"inFlightPerDevice": 4, "serverMillisecondsPerSecond": 250});
     site.create_class_of(with_tls).await;
     let mut kubelet = Kubelet::start(&site.client, &site.namespace).await;
     site.create("person", json!({})).await;

@@ -8,10 +8,10 @@ use serde::{
     Deserialize,
     de::{DeserializeOwned, IgnoredAny},
 };
+use trust::Watched;
 use wire::config::{self, Algorithm};
 
 use super::{Device, Doubt, keys::Keys, peer::Peer};
-use crate::watched::Watched;
 
 /// Clocks of issuers and sites differ by this much.
 const LEEWAY_SECONDS: f64 = 30.0;

@@ -8,9 +8,8 @@ use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
 };
 use serde::Deserialize;
+use trust::about;
 use wire::config::Algorithm;
-
-use crate::watched::about;
 
 /// More keys than an issuer that rotates has. A token without a key's id is tried with each.
 const KEYS_MAX: usize = 32;

@@ -7,21 +7,17 @@
 use std::{io, path::PathBuf, sync::Arc};
 
 use rustls::{
-    RootCertStore, ServerConfig, SupportedProtocolVersion,
+    ServerConfig, SupportedProtocolVersion,
     crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     server::{NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
     version::{TLS12, TLS13},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use trust::{Clock, Watched, about, pem};
 use wire::config::{self, TlsVersion};
 
 use super::{sniff::Protocol, transport::Socket};
-use crate::{
-    auth::peer::{self, Peer},
-    clock::Clock,
-    watched::{Watched, about},
-};
+use crate::auth::peer::{self, Peer};
 
 const HTTP2: &[u8] = b"h2";
 const HTTP1: &[u8] = b"http/1.1";
@@ -58,9 +54,8 @@ impl Tls {
 }
 
 fn server(config: &config::Tls, clock: &Arc<Clock>) -> Result<Arc<ServerConfig>, String> {
-    let chain = certificates(&config.certificate_file)?;
-    let key = PrivateKeyDer::from_pem_file(&config.key_file)
-        .map_err(|error| about(config.key_file.as_ref(), &error))?;
+    let chain = pem::certificates(config.certificate_file.as_ref())?;
+    let key = pem::key(config.key_file.as_ref())?;
     if let Some(began) = chain.first().and_then(peer::not_before) {
         clock.has_been(began);
     }
@@ -84,18 +79,9 @@ fn server(config: &config::Tls, clock: &Arc<Clock>) -> Result<Arc<ServerConfig>,
 /// Asks for certificates where an authority is named.
 fn devices(authorities: Option<&str>) -> Result<Arc<dyn ClientCertVerifier>, String> {
     let Some(file) = authorities else { return Ok(WebPkiClientVerifier::no_client_auth()) };
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(file)? {
-        roots.add(certificate).map_err(|error| about(file.as_ref(), &error))?;
-    }
+    let roots = pem::authorities(file.as_ref())?;
     WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::new(ring::default_provider()))
         .allow_unauthenticated()
         .build()
-        .map_err(|error| about(file.as_ref(), &error))
-}
-
-fn certificates(file: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| about(file.as_ref(), &error))
 }

@@ -1,9 +1,9 @@
-//! Certificates and keys of a class's endpoints: as the sidecar reads them, and as the pod mounts them. Names only: their
+//! Certificates, keys and quotas of a class's endpoints: as the sidecar reads them, and as the pod mounts them. Names only: their
 //! content is between the namespace and the kubelet.
 
 use crds::class::{self, Endpoint};
 use k8s_openapi::api::core::v1::{KeyToPath, SecretVolumeSource, Volume, VolumeMount};
-use wire::config::{Algorithm, Auth, Jwt, Tls, TlsVersion};
+use wire::config::{Algorithm, Auth, Jwt, Quota, Tls, TlsVersion};
 
 use super::{containers::read_only, paths, volumes};
 
@@ -24,7 +24,19 @@ pub fn tls(endpoint: &Endpoint) -> Option<Tls> {
         certificate_file: format!("{}/{}", paths::TLS_FOLDER, paths::TLS_CERTIFICATE_KEY),
         key_file: format!("{}/{}", paths::TLS_FOLDER, paths::TLS_PRIVATE_KEY),
         client_ca_file: client_ca.map(|_| format!("{}/{}", paths::DEVICE_CA_FOLDER, paths::CA_KEY)),
-        minimum_version: TlsVersion::default(),
+        minimum_version: match tls.minimum_version {
+            class::TlsVersion::V1_3 => TlsVersion::V1_3,
+            class::TlsVersion::V1_2 => TlsVersion::V1_2,
+        },
+    })
+}
+
+/// `quota` of the sidecar's configuration.
+pub fn quota(endpoint: &Endpoint) -> Option<Quota> {
+    // The schema keeps both above zero.
+    endpoint.quota.map(|wish| Quota {
+        in_flight_per_device: wish.in_flight_per_device.unsigned_abs(),
+        server_milliseconds_per_second: wish.server_milliseconds_per_second.unsigned_abs(),
     })
 }
 

@@ -37,7 +37,7 @@ fn config(valid: &Valid) -> SidecarConfig {
         limits: Limits::default(),
         tls: credentials::tls(&valid.class.endpoint),
         auth: credentials::auth(&valid.class.endpoint),
-        quota: None,
+        quota: credentials::quota(&valid.class.endpoint),
         advertise: Advertise {
             nodes_file: Some(format!("{}/{}", paths::POLICY_FOLDER, paths::NODES_KEY)),
             ..Advertise::default()

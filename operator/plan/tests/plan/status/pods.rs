@@ -200,6 +200,7 @@ fn the_certificate_of_the_endpoint_is_missing() {
             seen.inputs.classes[0].spec.endpoint.tls = Some(crds::class::Tls {
                 secret_name: "site-tls".into(),
                 client_ca_config_map_name: Some("device-ca".into()),
+                minimum_version: crds::class::TlsVersion::V1_3,
             });
             let conditions = json!([
                 {"type": "PodScheduled", "status": "True", "lastTransitionTime": at(NOW - seconds)},

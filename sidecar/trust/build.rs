@@ -1,4 +1,4 @@
-//! Tells the program when it was built: no clock that it meets is believed below that.
+//! Tells programs when they were built: no clock that they meet is believed below that.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -17,12 +17,21 @@ const BUILT: &str = env!("LONGSHORE_BUILT");
 /// A wall clock with a floor.
 #[derive(Debug)]
 pub struct Clock {
+    wall: fn() -> UnixTime,
     floor: AtomicU64,
 }
 
 impl Clock {
+    /// The machine's.
+    #[must_use]
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { floor: AtomicU64::new(BUILT.parse().unwrap_or(0)) })
+        Self::told_by(UnixTime::now)
+    }
+
+    /// One that takes the time from elsewhere.
+    #[must_use]
+    pub fn told_by(wall: fn() -> UnixTime) -> Arc<Self> {
+        Arc::new(Self { wall, floor: AtomicU64::new(BUILT.parse().unwrap_or(0)) })
     }
 
     /// This moment has been.
@@ -31,9 +40,23 @@ impl Clock {
     }
 
     /// Time since the epoch.
+    #[must_use]
     pub fn now(&self) -> Duration {
-        let floor = Duration::from_secs(self.floor.load(Ordering::Relaxed));
-        Duration::from_secs(UnixTime::now().as_secs()).max(floor)
+        self.wall().max(self.floor())
+    }
+
+    /// Whether the wall clock tells a time that has long been: it was never set.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.wall() < self.floor()
+    }
+
+    fn wall(&self) -> Duration {
+        Duration::from_secs((self.wall)().as_secs())
+    }
+
+    fn floor(&self) -> Duration {
+        Duration::from_secs(self.floor.load(Ordering::Relaxed))
     }
 }
 

@@ -40,6 +40,9 @@ impl<T: Clone> Watched<T> {
     }
 
     /// One that has a value from the start.
+    ///
+    /// # Errors
+    /// When the first reading fails.
     pub fn load(
         paths: Vec<PathBuf>,
         read: impl Fn() -> Result<T, String> + Send + Sync + 'static,
@@ -92,6 +95,7 @@ impl<T: Clone> Watched<T> {
 
 impl<T: DeserializeOwned + Clone> Watched<T> {
     /// A JSON file.
+    #[must_use]
     pub fn json(path: PathBuf) -> Self {
         let file = path.clone();
         Self::new(vec![path], move || {
