@@ -11,7 +11,7 @@ CARGO_TEST := cargo test --release --workspace
 RESULTS := $(LONGSHORE_CACHE)/log/results.txt
 
 .NOTPARALLEL:
-.PHONY: help demo demo-down test check e2e generate images build tools
+.PHONY: help demo demo-down test check e2e generate images build tools target
 
 help: ## say what there is
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,7 +27,7 @@ test: ## everything: check, then e2e; ends with the sum of their results
 	@status=0; $(MAKE) --no-print-directory check e2e 2>&1 | tee $(RESULTS) || status=$$?; \
 		$(CLUSTER)/results.sh $(RESULTS) || status=1; exit $$status
 
-check: tools ## formatting, lints, unit and golden tests, tests against a real API server
+check: tools target ## formatting, lints, unit and golden tests, tests against a real API server
 	cargo fmt --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	$(CARGO_TEST)
@@ -40,15 +40,18 @@ e2e: build ## the tests on a real cluster of three nodes
 	KUBECONFIG=$(LONGSHORE_CACHE)/clusters/longshore-e2e/kubeconfig PATH=$(LONGSHORE_CACHE)/bin:$$PATH \
 		$(CARGO_TEST) --test kind
 
-generate: ## write again whatever is generated and committed
+generate: target ## write again whatever is generated and committed
 	UPDATE=1 $(CARGO_TEST) committed
 
 images: build ## the images localhost/longshore/*:dev
 	@$(CLUSTER)/tools.sh
 	@$(CLUSTER)/images.sh
 
-build:
+build: target
 	cargo build --release --workspace --all-targets
 
 tools:
 	@$(CLUSTER)/tools.sh
+
+target:
+	@$(CLUSTER)/target.sh

@@ -26,6 +26,7 @@ offload() {
 }
 
 "$HERE/tools.sh"
+"$HERE/target.sh"
 step "Programs of Longshore (cargo build)" cargo build --release --workspace --all-targets --manifest-path "$REPO/Cargo.toml"
 "$HERE/images.sh"
 "$HERE/up.sh" "$NAME"
