@@ -49,20 +49,19 @@ peers() {
 about() { # what was compared, and on what
   local model; model=$(awk -F': ' '/^model name/ {print $2; exit}' /proc/cpuinfo)
   printf 'longshore-sidecar %s, HAProxy %s, nginx %s, Envoy %s; %s, Linux %s, %s processors of %s.' \
-    "$(git -C "$REPO" rev-parse --short HEAD 2> /dev/null || echo "of this tree")" \
+    "$(git -C "$REPO" log -1 --format=%h -- sidecar 2> /dev/null || echo "of this tree")" \
     "$("$BENCH_HAPROXY" -v | awk 'NR == 1 {print $3}')" "$("$BENCH_NGINX" -v 2>&1 | sed 's|.*/||')" "$ENVOY_VERSION" \
     "$(. /etc/os-release; echo "$PRETTY_NAME")" "$(uname -r | cut -d- -f1)" "$(nproc)" "$model"
 }
 
 [ "$(nproc)" -ge 2 ] || fail "the benchmark needs two processors: one for the proxy, one for the load"
-need_packages util-linux
 locked bench peers
 # For the libraries that came with the peers.
-export LD_LIBRARY_PATH=$ROOT/usr/lib/$(uname -m)-linux-gnu
+LD_LIBRARY_PATH=$ROOT/usr/lib/$(uname -m)-linux-gnu; export LD_LIBRARY_PATH
 BENCH_HAPROXY=$(file_of haproxy) BENCH_NGINX=$(file_of nginx) BENCH_ENVOY=$(envoy_file)
 export BENCH_HAPROXY BENCH_NGINX BENCH_ENVOY BENCH_OUT=$PEERS
 BENCH_ABOUT=$(about); export BENCH_ABOUT
 ulimit -n "$(ulimit -Hn)" # a thousand connections have two ends here
 printf '==> Benchmark (about a minute a round)\n'
-cd "$REPO"
+cd "$REPO" || exit
 exec cargo bench --quiet --workspace --bench peers
