@@ -11,7 +11,7 @@ CARGO_TEST := cargo test --release --workspace
 RESULTS := $(LONGSHORE_CACHE)/log/results.txt
 
 .NOTPARALLEL:
-.PHONY: help demo demo-down test check e2e generate images build tools target
+.PHONY: help demo demo-down test check e2e bench generate images build tools target
 
 help: ## say what there is
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ e2e: build ## the tests on a real cluster of three nodes
 	@$(CLUSTER)/load.sh longshore-e2e
 	KUBECONFIG=$(LONGSHORE_CACHE)/clusters/longshore-e2e/kubeconfig PATH=$(LONGSHORE_CACHE)/bin:$$PATH \
 		$(CARGO_TEST) --test kind
+
+bench: build ## the sidecar beside HAProxy, nginx and Envoy; UPDATE=1 puts the figures into the docs
+	@e2e/bench/bench.sh
 
 generate: target ## write again whatever is generated and committed
 	UPDATE=1 $(CARGO_TEST) committed

@@ -7,6 +7,7 @@ pub mod manifest;
 pub mod model_host;
 pub mod node;
 pub mod run;
+pub mod stats;
 pub mod wait;
 
 use std::path::PathBuf;
