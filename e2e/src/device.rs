@@ -74,6 +74,13 @@ impl Device {
         Self { arguments }
     }
 
+    /// With more arguments.
+    #[must_use]
+    pub fn with(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        self
+    }
+
     /// One picture, one answer.
     ///
     /// # Errors

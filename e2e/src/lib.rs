@@ -3,10 +3,12 @@
 
 pub mod cluster;
 pub mod device;
+pub mod grpc;
 pub mod manifest;
 pub mod model_host;
 pub mod node;
 pub mod run;
+pub mod site;
 pub mod stats;
 pub mod wait;
 

@@ -11,7 +11,7 @@ use kube::{
     ResourceExt as _,
     runtime::{controller::Action, reflector::ObjectRef},
 };
-use plan::{Observed, ProbeResult};
+use plan::{Inputs, Observed, ProbeResult};
 
 use crate::{
     apply,
@@ -60,18 +60,20 @@ async fn look(offload: &InferenceOffload, ctx: &Context) -> Result<Action, Error
         }
     };
     publish::status(ctx, offload, &status).await?;
-    Ok(next(ctx, offload, &observed))
+    Ok(next(ctx, offload, &inputs, &observed))
 }
 
-/// What no watch would report is looked at again soon: an endpoint that did not answer, a name or a port that is taken.
-fn next(ctx: &Context, offload: &InferenceOffload, observed: &Observed) -> Action {
+/// What no watch would report is looked at again soon: an endpoint that did not answer, a name or a port that is taken, a
+/// pod whose volumes do not come.
+fn next(ctx: &Context, offload: &InferenceOffload, inputs: &Inputs, observed: &Observed) -> Action {
     let key = ObjectRef::from_obj(offload);
     let unanswered = observed.probes.iter().any(|probe| probe.result != ProbeResult::Reached);
     if unanswered || !observed.refusals.is_empty() {
         return Action::requeue(ctx.retries.failed(&key));
     }
     ctx.retries.forget(&key);
-    Action::requeue(jittered(ctx.resync))
+    let patience = plan::status::patience(&inputs.world.pods, Timestamp::now());
+    Action::requeue(patience.unwrap_or(ctx.resync).min(jittered(ctx.resync)))
 }
 
 /// When to try again after an error.

@@ -142,7 +142,7 @@ impl Connections {
         Ok(received)
     }
 
-    /// What a connection of this moment is opened with; nothing in the clear.
+    /// What a connection of this moment is opened with; `None` where it is in the clear.
     fn client(&self) -> Result<Option<Arc<ClientConfig>>, ExchangeError> {
         match (&self.tls, self.url.is_encrypted()) {
             (_, false) => Ok(None),

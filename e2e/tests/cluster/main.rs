@@ -10,6 +10,7 @@ mod path;
 mod rollout;
 mod scale;
 mod setup;
+mod trust;
 
 use std::process::ExitCode;
 
@@ -23,6 +24,12 @@ const TESTS: &[Test] = &[
         run: children::nothing_to_change_writes_nothing,
     },
     Test { name: "refused-by-the-api", claim: Claim::Accelerators(0), run: bad_input::refused_by_the_api },
+    Test {
+        name: "certificate-that-is-missing",
+        claim: Claim::Accelerators(0),
+        run: trust::certificate_that_is_missing,
+    },
+    Test { name: "own-devices-only", claim: Claim::Accelerators(0), run: trust::own_devices_only },
     Test { name: "model-by-https", claim: Claim::Accelerators(0), run: path::model_by_https },
     Test { name: "scale-through-kubectl", claim: Claim::Accelerators(3), run: scale::scale_through_kubectl },
     Test { name: "runtime-class", claim: Claim::Accelerators(1), run: scale::runtime_class },

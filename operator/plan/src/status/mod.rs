@@ -17,6 +17,7 @@ use crds::offload::InferenceOffloadStatus;
 use jiff::Timestamp;
 
 pub use changes::{Transition, changes};
+pub use pods::patience;
 
 use crate::{Inputs, Observed, Valid, Violation, names};
 use view::View;

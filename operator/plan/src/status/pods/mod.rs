@@ -7,6 +7,8 @@ mod mounts;
 mod placement;
 mod runtime;
 
+pub use mounts::patience;
+
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 
 use super::{text, trouble::Trouble, view::Wish};

@@ -1,6 +1,9 @@
 //! What the class asks of the offload's namespace, and the kubelet waits for. It says which in events only, so this is told
 //! from what the class names.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, PodCondition};
 
 use crate::{
@@ -16,9 +19,7 @@ const MOUNT_SECONDS_MAX: i64 = 30;
 
 /// The pod waits for its volumes.
 pub fn objects_missing(pod: &Pod, _: &World, wish: &Wish<'_>) -> Option<Trouble> {
-    condition(pod, "PodReadyToStartContainers", "False")?;
-    let scheduled = condition(pod, "PodScheduled", "True")?.last_transition_time.as_ref()?;
-    if wish.now.as_second() - scheduled.0.as_second() <= MOUNT_SECONDS_MAX {
+    if waited_seconds(pod, wish.now)? <= MOUNT_SECONDS_MAX {
         return None;
     }
     let asked = asked(wish);
@@ -29,6 +30,21 @@ pub fn objects_missing(pod: &Pod, _: &World, wish: &Wish<'_>) -> Option<Trouble>
         objects.join("; ")
     );
     Some(Trouble::new(*step, *reason, message))
+}
+
+/// When a pod that waits for its volumes will have waited too long. Nothing happens to it then, so no watch tells.
+pub fn patience(pods: &[Pod], now: Timestamp) -> Option<Duration> {
+    let waited = pods.iter().filter_map(|pod| waited_seconds(pod, now));
+    let left = waited.filter(|seconds| (0..=MOUNT_SECONDS_MAX).contains(seconds));
+    let longest = left.max()?;
+    u64::try_from(MOUNT_SECONDS_MAX + 1 - longest).ok().map(Duration::from_secs)
+}
+
+/// How long a pod has waited for its volumes; none where it does not.
+fn waited_seconds(pod: &Pod, now: Timestamp) -> Option<i64> {
+    condition(pod, "PodReadyToStartContainers", "False")?;
+    let scheduled = condition(pod, "PodScheduled", "True")?.last_transition_time.as_ref()?;
+    Some(now.as_second() - scheduled.0.as_second())
 }
 
 /// The certificate first: without it nothing else of an endpoint matters.

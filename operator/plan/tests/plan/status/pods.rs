@@ -218,6 +218,24 @@ fn the_certificate_of_the_endpoint_is_missing() {
 }
 
 #[test]
+fn a_pod_that_waits_for_its_volumes_is_looked_at_when_it_has_waited_too_long() {
+    let pod = |seconds: i64, started: &str| {
+        let conditions = json!([
+            {"type": "PodScheduled", "status": "True", "lastTransitionTime": at(NOW - seconds)},
+            {"type": "PodReadyToStartContainers", "status": started},
+        ]);
+        serde_json::from_value(json!({"metadata": {}, "status": {"conditions": conditions}})).unwrap()
+    };
+    let patience = |pods: &[Pod]| {
+        let now = Timestamp::from_second(NOW).unwrap();
+        plan::status::patience(pods, now).map(|left| left.as_secs())
+    };
+    assert_eq!(patience(&[pod(0, "False")]), Some(31));
+    assert_eq!(patience(&[pod(12, "False"), pod(3, "True"), pod(2, "False")]), Some(19));
+    assert_eq!(patience(&[pod(31, "False"), pod(5, "True")]), None);
+}
+
+#[test]
 fn the_model_server_fails() {
     let ended = |code: i32, reason: &str, message: &str| json!({"terminated": {"exitCode": code, "reason": reason, "message": message}});
     let waiting = json!({"waiting": {"reason": "CrashLoopBackOff"}});
