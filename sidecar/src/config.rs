@@ -85,13 +85,18 @@ pub struct Admission {
 /// Bounds on connections and bodies.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    pub connections: usize,
+    pub connections: u32,
+    /// Connections of one source that have not asked yet.
+    pub strangers: usize,
     pub streams: u32,
     pub stream_window_bytes: u32,
     pub headers: usize,
     pub header_bytes: usize,
     pub first_byte_max: Duration,
     pub tls_handshake_max: Duration,
+    /// How long a peer may be silent before it is asked whether it is there, and how long it may take to say so.
+    pub keep_alive: Duration,
+    pub keep_alive_timeout: Duration,
     pub pace: pace::Bounds,
     pub uploads: usize,
     pub upload_buffer_bytes: usize,
@@ -232,12 +237,24 @@ fn limits(raw: &wire::config::Limits) -> Result<Limits, Error> {
         ("limits.bodyBytesPerSecond", raw.body_bytes_per_second),
         ("limits.bodyWindowMilliseconds", raw.body_window_milliseconds),
         ("limits.idleMilliseconds", raw.idle_milliseconds),
+        ("limits.keepAliveMilliseconds", raw.keep_alive_milliseconds),
+        ("limits.keepAliveTimeoutMilliseconds", raw.keep_alive_timeout_milliseconds),
         ("limits.uploads", raw.uploads.into()),
         ("limits.loadStreams", raw.load_streams.into()),
         ("limits.loadMinIntervalMilliseconds", raw.load_min_interval_milliseconds),
     ];
     if let Some((name, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
         return Err(key(name, "use at least 1; nothing here may be unlimited"));
+    }
+    // The kernel counts in seconds, up to these.
+    const SECONDS_MAX: u64 = 32_767;
+    for (name, value) in [
+        ("limits.keepAliveMilliseconds", raw.keep_alive_milliseconds),
+        ("limits.keepAliveTimeoutMilliseconds", raw.keep_alive_timeout_milliseconds),
+    ] {
+        if value > SECONDS_MAX * 1000 {
+            return Err(key(name, "use at most 32767000"));
+        }
     }
     // RFC 9113 gives the bounds of a window.
     if raw.stream_window_bytes < 1 || raw.stream_window_bytes > i32::MAX.unsigned_abs() {
@@ -250,13 +267,16 @@ fn limits(raw: &wire::config::Limits) -> Result<Limits, Error> {
         ));
     }
     Ok(Limits {
-        connections: raw.connections as usize,
+        connections: raw.connections,
+        strangers: raw.strangers_per_source as usize,
         streams: raw.streams_per_connection,
         stream_window_bytes: raw.stream_window_bytes,
         headers: raw.headers as usize,
         header_bytes: raw.header_bytes as usize,
         first_byte_max: Duration::from_millis(raw.first_byte_milliseconds),
         tls_handshake_max: Duration::from_millis(raw.tls_handshake_milliseconds),
+        keep_alive: Duration::from_millis(raw.keep_alive_milliseconds),
+        keep_alive_timeout: Duration::from_millis(raw.keep_alive_timeout_milliseconds),
         pace: pace::Bounds {
             head_max: Duration::from_millis(raw.headers_milliseconds),
             idle_max: Duration::from_millis(raw.idle_milliseconds),

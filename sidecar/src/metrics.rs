@@ -48,6 +48,8 @@ pub struct Metrics {
     draining: Gauge,
     /// Open connections; the listener counts.
     pub connections: Gauge,
+    /// Connections that had to make room.
+    pub displaced: Counter,
     wait: Histogram,
     service: Histogram,
 }
@@ -64,6 +66,7 @@ impl Metrics {
             ready: Gauge::default(),
             draining: Gauge::default(),
             connections: Gauge::default(),
+            displaced: Counter::default(),
             wait: histogram(),
             service: histogram(),
             registry: Registry::default(),
@@ -74,6 +77,11 @@ impl Metrics {
         registry.register("model_ready", "Whether the model is proved to answer", metrics.ready.clone());
         registry.register("draining", "Whether the endpoint is leaving", metrics.draining.clone());
         registry.register("connections", "Open connections", metrics.connections.clone());
+        registry.register(
+            "connections_displaced",
+            "Connections that made room for another",
+            metrics.displaced.clone(),
+        );
         registry.register("wait_seconds", "Time from a body at hand to a slot", metrics.wait.clone());
         registry.register(
             "service_seconds",

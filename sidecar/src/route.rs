@@ -18,6 +18,7 @@ use crate::{
     endpoint::Endpoint,
     grpc, infer,
     listen::{
+        pace::Pace,
         sniff::Protocol,
         stream::{SharedPace, with},
     },
@@ -105,7 +106,7 @@ async fn answer(mut cx: Context, request: Request<Incoming>, pace: &SharedPace) 
     let length = content_length(&request);
     let is_short =
         length.is_some_and(|bytes| bytes <= SHORT_BYTES) && !request.headers().contains_key(EXPECT);
-    let (mut reply, is_cut) = match dispatch(&mut cx, request).await {
+    let (mut reply, is_cut) = match dispatch(&mut cx, request, pace).await {
         Ok(reply) => (reply, false),
         Err(refusal) => {
             tracing::debug!(outcome = refusal.outcome.word(), "refused");
@@ -129,8 +130,13 @@ async fn answer(mut cx: Context, request: Request<Incoming>, pace: &SharedPace) 
     reply
 }
 
-async fn dispatch(cx: &mut Context, mut request: Request<Incoming>) -> Result<Reply, Refusal> {
+async fn dispatch(
+    cx: &mut Context,
+    mut request: Request<Incoming>,
+    pace: &SharedPace,
+) -> Result<Reply, Refusal> {
     check(cx, &mut request).map_err(|refusal| counted(cx, refusal))?;
+    with(pace, Pace::let_in);
     if cx.protocol == Protocol::Grpc {
         return grpc::dispatch(cx, request).await;
     }

@@ -52,9 +52,7 @@ pub async fn run(endpoint: Arc<Endpoint>) -> anyhow::Result<()> {
 async fn say_goodbye(endpoint: &Endpoint) {
     const GOODBYE_MAX: Duration = Duration::from_secs(1);
     drain::stop(endpoint);
-    let all = u32::try_from(endpoint.config.limits.connections).unwrap_or(u32::MAX);
-    // One place is always with the accept loop, which waits for the next connection.
-    let _ = timeout(GOODBYE_MAX, endpoint.connections.acquire_many(all.saturating_sub(1))).await;
+    let _ = timeout(GOODBYE_MAX, endpoint.crowd.gone()).await;
 }
 
 /// SIGTERM, or SIGINT at a terminal.

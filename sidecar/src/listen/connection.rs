@@ -5,7 +5,7 @@ use std::{
     future::{Future, poll_fn},
     net::IpAddr,
     pin::{Pin, pin},
-    sync::{Arc, Mutex},
+    sync::Arc,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -22,8 +22,8 @@ use wire::Outcome;
 
 use super::{
     head::Fault,
-    open::{Opened, open},
-    pace::{Pace, Verdict},
+    open::{Opened, open, prepare},
+    pace::Verdict,
     scan::Scanner,
     sniff::Protocol,
     stream::{SharedPace, Watched, with},
@@ -42,10 +42,10 @@ const LINGER_MAX: Duration = Duration::from_secs(2);
 const GOAWAY_MAX: Duration = Duration::from_secs(1);
 
 /// Serves a connection to its end.
-pub async fn serve(stream: TcpStream, from: IpAddr, endpoint: &Arc<Endpoint>) {
-    // Without it a small answer waits for the acknowledgement of the one before.
-    let _ = stream.set_nodelay(true);
-    let pace = Arc::new(Mutex::new(Pace::new(Instant::now(), endpoint.config.limits.pace)));
+pub async fn serve(stream: TcpStream, from: IpAddr, pace: SharedPace, endpoint: &Arc<Endpoint>) {
+    if let Err(error) = prepare(&stream, &endpoint.config.limits) {
+        return tracing::debug!(%error, "connection is gone");
+    }
     let opened = match open(Socket::new(stream, Arc::clone(&pace)), endpoint).await {
         Ok(opened) => opened,
         Err(error) => return tracing::debug!(%error, "connection did not begin"),
@@ -105,6 +105,8 @@ async fn serve_http2(opened: Opened, pace: SharedPace, requests: Requests, endpo
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_send_buf_size(SEND_BUFFER_BYTES)
         .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        .keep_alive_interval(limits.keep_alive)
+        .keep_alive_timeout(limits.keep_alive_timeout)
         .serve_connection(io, requests);
     let mut connection = pin!(connection);
     // As in HTTP/1, a device is sent away while it is still served; one that came later found no other pod, and one that

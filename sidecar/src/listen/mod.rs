@@ -1,7 +1,8 @@
 //! The listener of the offload endpoint: accept, open, serve, linger. In: a bound socket. Out: requests for
-//! [`crate::route`]. Every connection has a limit on each of its waits; more connections than the limit wait unaccepted.
+//! [`crate::route`]. Every connection has a limit on each of its waits, and a place among a limited number.
 
 pub mod connection;
+pub mod crowd;
 pub mod head;
 pub mod open;
 pub mod pace;
@@ -14,26 +15,35 @@ pub mod transport;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::net::TcpListener;
 
+use self::pace::Pace;
 use crate::endpoint::Endpoint;
 
 /// Accepts until the process ends.
 pub async fn accept(listener: TcpListener, endpoint: Arc<Endpoint>) {
-    let places = Arc::clone(&endpoint.connections);
     loop {
-        let place =
-            Semaphore::acquire_owned(Arc::clone(&places)).await.expect("the semaphore is never closed");
         match listener.accept().await {
             Ok((stream, from)) => {
                 let endpoint = Arc::clone(&endpoint);
+                let pace = Arc::new(Mutex::new(Pace::new(Instant::now(), endpoint.config.limits.pace)));
+                let displaced = || {
+                    endpoint.metrics.displaced.inc();
+                };
+                let place = endpoint.crowd.enter(from.ip().into(), Arc::clone(&pace), displaced).await;
                 tokio::spawn(async move {
                     endpoint.metrics.connections.inc();
-                    connection::serve(stream, from.ip(), &endpoint).await;
+                    tokio::select! {
+                        biased;
+                        () = connection::serve(stream, from.ip(), pace, &endpoint) => {}
+                        () = place.must_go() => tracing::debug!("connection made room"),
+                    }
                     endpoint.metrics.connections.dec();
-                    drop(place);
                 });
             }
             Err(error) => {

@@ -3,13 +3,14 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use tokio::time::timeout;
+use rustix::net::sockopt;
+use tokio::{net::TcpStream, time::timeout};
 
 use super::{
     sniff::{Protocol, sniff},
     transport::{Socket, Transport},
 };
-use crate::{auth::peer::Peer, endpoint::Endpoint};
+use crate::{auth::peer::Peer, config::Limits, endpoint::Endpoint};
 
 /// A connection that speaks.
 pub struct Opened {
@@ -19,6 +20,18 @@ pub struct Opened {
     pub peer: Option<Arc<Peer>>,
     /// Its first bytes.
     pub bytes: Vec<u8>,
+}
+
+/// What is asked of the socket. It fails only where the peer has left.
+pub fn prepare(stream: &TcpStream, limits: &Limits) -> io::Result<()> {
+    // Without it a small answer waits for the acknowledgement of the one before.
+    stream.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, limits.keep_alive)?;
+    sockopt::set_tcp_keepintvl(stream, limits.keep_alive_timeout)?;
+    // Also where an answer is on its way: then the kernel would try for a quarter of an hour.
+    let milliseconds = u32::try_from(limits.keep_alive_timeout.as_millis()).unwrap_or(u32::MAX);
+    Ok(sockopt::set_tcp_user_timeout(stream, milliseconds)?)
 }
 
 /// Waits for the peer's first words.

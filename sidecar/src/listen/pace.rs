@@ -29,6 +29,8 @@ pub struct Pace {
     head_since: Option<Instant>,
     sending: Option<Sending>,
     unread: bool,
+    /// A request of this connection was let in.
+    known: bool,
 }
 
 #[derive(Debug)]
@@ -36,6 +38,19 @@ struct Sending {
     since: Instant,
     bytes: u64,
     blocked: bool,
+}
+
+/// What closing a connection would cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// A request in progress.
+    Busy,
+    /// A request whose peer has taken nothing of its answer, since then or a window later.
+    Stuck(Instant),
+    /// A connection that a device keeps, without a request since then.
+    Idle(Instant),
+    /// One that has not had a request let in, since then.
+    Stranger(Instant),
 }
 
 /// What the supervisor should do.
@@ -61,6 +76,7 @@ impl Pace {
             head_since: None,
             sending: None,
             unread: false,
+            known: false,
         }
     }
 
@@ -113,6 +129,23 @@ impl Pace {
         self.idle_since = now;
         // A head that was waiting behind this request starts its time here.
         self.head_since = self.head_since.map(|_| now);
+    }
+
+    /// A request was let in: the peer is more than an open socket.
+    pub fn let_in(&mut self) {
+        self.known = true;
+    }
+
+    /// What closing the connection would cost.
+    pub fn standing(&self) -> Standing {
+        let waits = |sending: &&Sending| sending.blocked || self.handed > 0;
+        let stuck = self.sending.as_ref().filter(waits).filter(|sending| sending.bytes == 0);
+        match (self.requests, stuck) {
+            (0, _) if self.known => Standing::Idle(self.idle_since),
+            (0, _) => Standing::Stranger(self.idle_since),
+            (_, Some(sending)) => Standing::Stuck(sending.since),
+            (_, None) => Standing::Busy,
+        }
     }
 
     /// A request was refused while its body was on its way.

@@ -82,7 +82,35 @@ fn too_many_and_too_long_headers_are_431() {
 }
 
 #[test]
-fn more_connections_than_the_limit_wait_their_turn() {
+fn while_all_are_busy_one_more_connection_waits_its_turn() {
+    for over in BOTH {
+        let (server, door) = (Server::start(), Door::default());
+        let at_door = door.clone();
+        server.script(move |seen, stream| {
+            if seen.body == b"long" {
+                at_door.wait();
+            }
+            answer(stream, "200 OK", "{}");
+        });
+        let sidecar = with_limit(over, &server, "connections", 2);
+        let mut kept: Vec<Client> = (0..2).map(|_| sidecar.client()).collect();
+        kept.iter_mut().for_each(|client| client.send(infer("", "long")));
+        door.wait_for(2);
+        assert_eq!(sidecar.gauge("connections"), 2);
+        let mut third = sidecar.client();
+        let third = std::thread::spawn(move || third.ask(&infer("", "third")).outcome().to_owned());
+        door.open(1);
+        assert_eq!(third.join().unwrap(), "served", "in the place of the first that is done");
+        door.open(1);
+        for client in &mut kept {
+            assert_eq!(client.reply().outcome(), "served", "no request was cut");
+        }
+        assert_eq!(sidecar.gauge("connections_displaced_total"), 1);
+    }
+}
+
+#[test]
+fn the_longest_idle_makes_room_for_one_that_comes() {
     for over in BOTH {
         let server = Server::start();
         let sidecar = with_limit(over, &server, "connections", 2);
@@ -90,13 +118,11 @@ fn more_connections_than_the_limit_wait_their_turn() {
         for client in &mut kept {
             assert_eq!(client.ask(&infer("", "{}")).outcome(), "served");
         }
-        assert_eq!(sidecar.gauge("connections"), 2);
         let mut third = sidecar.client();
-        let third = std::thread::spawn(move || third.ask(&infer("", "third")).outcome().to_owned());
-        assert_eq!(kept[0].ask(&infer("", "{}")).outcome(), "served", "the others go on");
-        drop(kept.pop());
-        assert_eq!(third.join().unwrap(), "served");
-        assert_eq!(server.inferences().last().unwrap().body, b"third");
+        assert_eq!(third.ask(&infer("", "{}")).outcome(), "served");
+        assert!(kept[0].is_closed());
+        assert_eq!(kept[1].ask(&infer("", "{}")).outcome(), "served", "it stays");
+        assert_eq!(third.ask(&infer("", "{}")).outcome(), "served");
     }
 }
 

@@ -4,8 +4,11 @@
 
 mod auth;
 mod command;
+mod crowds;
 mod download;
 mod drain;
+mod floods;
+mod frames;
 mod framing;
 mod grpc;
 mod grpc_client;
@@ -14,6 +17,7 @@ mod grpc_limits;
 mod grpc_load;
 mod grpc_server;
 mod harness;
+mod honest;
 mod http2;
 mod limits;
 mod load;

@@ -118,8 +118,11 @@ impl Default for Admission {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Limits {
-    /// Open connections.
+    /// Open connections. When all are taken, one of the source address that has most makes room for each that comes.
     pub connections: u32,
+    /// How many connections of one source address, on which no request was let in yet, are left alone then; above that
+    /// the oldest of them goes first.
+    pub strangers_per_source: u32,
     /// HTTP/2 streams of one connection.
     pub streams_per_connection: u32,
     /// Flow-control window of one HTTP/2 stream, in bytes.
@@ -140,6 +143,11 @@ pub struct Limits {
     pub body_window_milliseconds: u64,
     /// A connection without a request in it is closed after this, in milliseconds.
     pub idle_milliseconds: u64,
+    /// How long a peer may be silent before it is asked whether it is still there, by TCP and by a PING of HTTP/2, in
+    /// milliseconds (TCP counts whole seconds). From `idleMilliseconds` on, no device is woken for it.
+    pub keep_alive_milliseconds: u64,
+    /// How long it may take to answer, or to acknowledge what was sent to it, in milliseconds.
+    pub keep_alive_timeout_milliseconds: u64,
     /// Bodies on their way in at once.
     pub uploads: u32,
     /// Memory for bodies that wait for a slot, all requests together, in bytes; what does not fit waits in the client.
@@ -156,6 +164,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 1_024,
+            strangers_per_source: 16,
             streams_per_connection: 64,
             stream_window_bytes: 65_536,
             headers: 64,
@@ -166,6 +175,8 @@ impl Default for Limits {
             body_bytes_per_second: 1_024,
             body_window_milliseconds: 10_000,
             idle_milliseconds: 60_000,
+            keep_alive_milliseconds: 60_000,
+            keep_alive_timeout_milliseconds: 20_000,
             uploads: 256,
             upload_buffer_bytes: 8 << 20,
             load_streams: 64,

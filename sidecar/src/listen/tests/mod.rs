@@ -1,3 +1,4 @@
+mod crowd;
 mod head;
 mod pace;
 mod scan;
