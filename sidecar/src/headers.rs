@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use http::{
-    HeaderMap, HeaderName,
+    HeaderMap, HeaderName, HeaderValue, Version,
     header::{
-        ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE,
-        PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+        ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE,
+        PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
     },
 };
 use wire::{grpc, priority};
@@ -41,9 +41,29 @@ const RESPONSE_ONLY: [HeaderName; 3] = [
     HeaderName::from_static(grpc::ACCEPT_ENCODING),
 ];
 
+/// Says that a request came through here, and in which version. RFC 9110 (7.6.3) asks that of every gateway.
+pub fn mark(headers: &mut HeaderMap, version: Version) {
+    let mark = match version {
+        Version::HTTP_10 => "1.0 longshore",
+        Version::HTTP_2 => "2 longshore",
+        _ => "1.1 longshore",
+    };
+    headers.append(VIA, HeaderValue::from_static(mark));
+}
+
 /// Lines of a request that the model server may see.
 pub fn to_server(from: &HeaderMap) -> HeaderMap {
-    passing(from, &REQUEST_ONLY)
+    let mut to = passing(from, &REQUEST_ONLY);
+    if let Some(cookies) = cookies(&to) {
+        to.insert(COOKIE, cookies);
+    }
+    to
+}
+
+/// HTTP/2 may cut cookies into lines of their own, HTTP/1 may not.
+fn cookies(headers: &HeaderMap) -> Option<HeaderValue> {
+    let lines: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if lines.len() < 2 { None } else { HeaderValue::from_bytes(&lines.join(&b"; "[..])).ok() }
 }
 
 /// Lines of a response that the device may see.

@@ -1,6 +1,6 @@
 //! Answers that the endpoint gives itself, and the lines that every answer carries. In: an outcome. Out: a response.
 
-use std::time::Instant;
+use std::time::{Instant, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{
@@ -149,6 +149,8 @@ pub fn raw_fault(endpoint: &Endpoint, fault: Fault) -> Bytes {
     );
     let mut headers = HeaderMap::new();
     provenance(endpoint, &mut headers, Outcome::Malformed, None);
+    // hyper dates every other answer.
+    text += &format!("date: {}\r\n", httpdate::fmt_http_date(UNIX_EPOCH + endpoint.clock.now()));
     for (name, value) in &headers {
         text += &format!("{name}: {}\r\n", value.to_str().unwrap_or_default());
     }

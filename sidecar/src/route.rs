@@ -16,8 +16,9 @@ use crate::{
     drain::Phase,
     ending::Ending,
     endpoint::Endpoint,
-    grpc, infer,
+    grpc, headers, infer,
     listen::{
+        head::is_authority,
         pace::Pace,
         sniff::Protocol,
         stream::{SharedPace, with},
@@ -163,6 +164,8 @@ fn check(cx: &mut Context, request: &mut Request<Incoming>) -> Result<(), Refusa
     if cx.protocol != Protocol::Http1 {
         check_http2(cx, request)?;
     }
+    let version = request.version();
+    headers::mark(request.headers_mut(), version);
     let endpoint = &cx.endpoint;
     cx.device = endpoint.auth.device(cx.peer.as_deref(), request.headers_mut(), endpoint.clock.now())?;
     Ok(())
@@ -188,11 +191,15 @@ fn check_http2(cx: &Context, request: &Request<Incoming>) -> Result<(), Refusal>
     let mut hosts = headers.get_all(HOST).iter().map(HeaderValue::as_bytes);
     let is_ambiguous = match (authority, hosts.next(), hosts.next()) {
         (_, _, Some(_)) | (None, None, None) => true,
-        (Some(authority), Some(host), None) => !authority.eq_ignore_ascii_case(host),
-        _ => false,
+        (Some(authority), Some(host), None) => {
+            !is_authority(authority) || !authority.eq_ignore_ascii_case(host)
+        }
+        (Some(one), None, None) | (None, Some(one), None) => !is_authority(one),
     };
     let has_body = request.method() == Method::GET && !request.body().is_end_stream();
-    if is_ambiguous || has_body { Err(Outcome::Malformed.into()) } else { Ok(()) }
+    // In HTTP/1 such space is no part of a value, so that it would be another one behind here.
+    let has_space = headers.values().any(|value| value.as_bytes().trim_ascii().len() < value.len());
+    if is_ambiguous || has_body || has_space { Err(Outcome::Malformed.into()) } else { Ok(()) }
 }
 
 /// The declared length of a body.

@@ -7,6 +7,8 @@
 pub enum Fault {
     /// Ambiguous or broken framing; the text names the rule.
     Broken(&'static str),
+    /// The request line alone is longer than a head may be.
+    TargetTooLong,
     /// Too many header lines or bytes.
     TooLarge,
     /// The head took too long.
@@ -18,6 +20,7 @@ impl Fault {
     pub const fn status(self) -> (u16, &'static str) {
         match self {
             Self::Broken(_) => (400, "Bad Request"),
+            Self::TargetTooLong => (414, "URI Too Long"),
             Self::TooLarge => (431, "Request Header Fields Too Large"),
             Self::TooSlow => (408, "Request Timeout"),
         }
@@ -27,6 +30,7 @@ impl Fault {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::Broken(rule) => rule,
+            Self::TargetTooLong => "request line over the limit",
             Self::TooLarge => "header lines or bytes over the limit",
             Self::TooSlow => "head slower than the limit",
         }
@@ -80,7 +84,8 @@ fn request_line(line: &[u8]) -> Result<[&[u8]; 3], Fault> {
     if !matches!(version, b"HTTP/1.1" | b"HTTP/1.0") {
         return Err(Fault::Broken("unknown version"));
     }
-    if target.is_empty() || !target.iter().all(u8::is_ascii_graphic) {
+    // What comes behind a # never belongs to a request, and parsers differ in what they make of it.
+    if target.is_empty() || !target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#') {
         return Err(Fault::Broken("target has bytes that a URL cannot have"));
     }
     Ok([method, target, version])
@@ -89,7 +94,7 @@ fn request_line(line: &[u8]) -> Result<[&[u8]; 3], Fault> {
 fn field<'a>(line: &'a [u8], fields: &mut Fields<'a>) -> Result<(), Fault> {
     let colon =
         line.iter().position(|byte| *byte == b':').ok_or(Fault::Broken("header line without colon"))?;
-    let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+    let (name, value) = (&line[..colon], trim(&line[colon + 1..]));
     if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) {
         return Err(Fault::Broken("header name is not a token"));
     }
@@ -113,6 +118,14 @@ fn field<'a>(line: &'a [u8], fields: &mut Fields<'a>) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Space and tab go; other white space of ASCII is a control character here.
+fn trim(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
 fn length(value: &[u8]) -> Result<u64, Fault> {
     const DIGITS_MAX: usize = 18;
     if value.is_empty() || value.len() > DIGITS_MAX || !value.iter().all(u8::is_ascii_digit) {
@@ -129,8 +142,7 @@ fn host(target: &[u8], version: &[u8], host: Option<&[u8]>) -> Result<(), Fault>
             Err(Fault::Broken("no Host line"))
         };
     };
-    let in_authority = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_:[]%".contains(byte);
-    if host.is_empty() || !host.iter().all(in_authority) {
+    if !is_authority(host) {
         return Err(Fault::Broken("Host is not an authority"));
     }
     if target.starts_with(b"/") {
@@ -143,6 +155,12 @@ fn host(target: &[u8], version: &[u8], host: Option<&[u8]>) -> Result<(), Fault>
     } else {
         Err(Fault::Broken("target names another authority than Host"))
     }
+}
+
+/// Whether a text can be a host with its port, as far as its letters go: no user's name above all.
+pub fn is_authority(text: &[u8]) -> bool {
+    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_:[]%".contains(byte);
+    !text.is_empty() && text.iter().all(fits)
 }
 
 fn body(method: &[u8], version: &[u8], fields: &Fields<'_>) -> Result<Framing, Fault> {

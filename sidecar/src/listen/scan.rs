@@ -40,7 +40,12 @@ impl Scanner {
 
     /// Whether a head has begun and not ended.
     pub fn in_head(&self) -> bool {
-        matches!(self.state, State::Head) && !self.head.is_empty()
+        self.unfinished() > 0
+    }
+
+    /// The bytes of a head that has not ended; they are the last that were scanned.
+    pub fn unfinished(&self) -> usize {
+        self.head.len()
     }
 
     /// Takes the next bytes. After a fault every further byte is the same fault.
@@ -92,7 +97,8 @@ impl Scanner {
             _ => {}
         }
         if self.head.len() >= self.header_bytes_max {
-            return Err(Fault::TooLarge);
+            let in_line = !self.head.contains(&b'\n');
+            return Err(if in_line { Fault::TargetTooLong } else { Fault::TooLarge });
         }
         self.head.push(byte);
         if self.head.ends_with(b"\r\n\r\n") {

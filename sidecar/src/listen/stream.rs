@@ -1,5 +1,6 @@
-//! A connection as hyper sees it: the sniffed bytes first, every byte of HTTP/1 past the scanner.
-//! It holds no data but the sniffed bytes; a fault stays here for the supervisor to answer.
+//! A connection as hyper sees it: the sniffed bytes first, every byte of HTTP/1 past the scanner, and no head before its
+//! end: hyper would refuse a part of one by rules and in words of its own. It holds no data but such a head; a fault stays
+//! here for the supervisor to answer.
 
 use std::{
     io,
@@ -26,18 +27,35 @@ pub struct Watched {
     stream: Transport,
     sniffed: Vec<u8>,
     scanner: Option<Scanner>,
+    /// The beginning of a head.
+    held: Vec<u8>,
+    /// What was held and may go on.
+    released: Vec<u8>,
     pace: SharedPace,
     fault: Option<Fault>,
 }
 
 impl Watched {
     pub fn new(stream: Transport, sniffed: Vec<u8>, scanner: Option<Scanner>, pace: SharedPace) -> Self {
-        Self { stream, sniffed, scanner, pace, fault: None }
+        Self { stream, sniffed, scanner, held: Vec::new(), released: Vec::new(), pace, fault: None }
     }
 
     /// The connection and what was wrong with it.
     pub fn into_parts(self) -> (Transport, Option<Fault>) {
         (self.stream, self.fault)
+    }
+
+    /// Keeps the beginning of a head out of what was read, and lets go of it when its end is there.
+    fn hold_back(&mut self, buf: &mut ReadBuf<'_>, before: usize) {
+        let unfinished = self.scanner.as_ref().map_or(0, Scanner::unfinished);
+        if unfinished == 0 && self.held.is_empty() {
+            return;
+        }
+        self.held.extend(&buf.filled()[before..]);
+        buf.set_filled(before);
+        let rest = self.held.split_off(self.held.len() - unfinished);
+        self.released = std::mem::replace(&mut self.held, rest);
+        hand_over(&mut self.released, buf);
     }
 
     fn note_received(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -64,20 +82,39 @@ impl AsyncRead for Watched {
     ) -> Poll<io::Result<()>> {
         let me = &mut *self;
         let before = buf.filled().len();
-        if me.sniffed.is_empty() {
-            ready!(Pin::new(&mut me.stream).poll_read(cx, buf))?;
-        } else {
-            let taken = me.sniffed.len().min(buf.remaining());
-            buf.put_slice(&me.sniffed[..taken]);
-            me.sniffed.drain(..taken);
+        loop {
+            if hand_over(&mut me.released, buf) {
+                return Poll::Ready(Ok(()));
+            }
+            if !hand_over(&mut me.sniffed, buf) {
+                ready!(Pin::new(&mut me.stream).poll_read(cx, buf))?;
+                if buf.filled().len() == before {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+            if let Err(error) = me.note_received(&buf.filled()[before..]) {
+                // The parser must not see what was refused.
+                buf.set_filled(before);
+                return Poll::Ready(Err(error));
+            }
+            me.hold_back(buf, before);
+            if buf.filled().len() > before {
+                return Poll::Ready(Ok(()));
+            }
         }
-        let outcome = me.note_received(&buf.filled()[before..]);
-        if outcome.is_err() {
-            // The parser must not see the end of a head that was refused.
-            buf.set_filled(before);
-        }
-        Poll::Ready(outcome)
     }
+}
+
+/// Moves what there is room for.
+fn hand_over(from: &mut Vec<u8>, buf: &mut ReadBuf<'_>) -> bool {
+    let taken = from.len().min(buf.remaining());
+    buf.put_slice(&from[..taken]);
+    from.drain(..taken);
+    if from.is_empty() {
+        // An idle connection keeps none.
+        *from = Vec::new();
+    }
+    taken > 0
 }
 
 impl AsyncWrite for Watched {

@@ -21,6 +21,8 @@ mod honest;
 mod http2;
 mod limits;
 mod load;
+mod musts;
+mod musts_http2;
 mod orca;
 mod order;
 mod outcomes;

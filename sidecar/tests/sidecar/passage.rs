@@ -20,7 +20,8 @@ fn internal_and_hop_by_hop_lines_stay_here() {
     let seen = server.inferences().remove(0);
     let mut names: Vec<&str> = seen.headers.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
-    let want = ["content-length", "content-type", "host", "inference-header-content-length", "traceparent"];
+    let want =
+        ["content-length", "content-type", "host", "inference-header-content-length", "traceparent", "via"];
     assert_eq!(names, want);
     assert_eq!(seen.header("host"), Some(server.address.to_string().as_str()));
 }

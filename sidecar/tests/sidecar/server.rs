@@ -14,6 +14,8 @@ pub struct Seen {
     pub line: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// Every byte of its head.
+    pub head: Vec<u8>,
 }
 
 impl Seen {
@@ -168,17 +170,19 @@ impl Server {
 fn read_head(reader: &mut BufReader<TcpStream>) -> Option<Seen> {
     let mut seen = Seen::default();
     loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
+        let mut bytes = Vec::new();
+        if reader.read_until(b'\n', &mut bytes).ok()? == 0 {
             return None;
         }
+        seen.head.extend(&bytes);
+        let line = String::from_utf8_lossy(&bytes);
         let line = line.trim_end();
         if line.is_empty() {
             return Some(seen);
         }
-        match line.split_once(": ") {
+        match line.split_once(':') {
             _ if seen.line.is_empty() => seen.line = line.into(),
-            Some((name, value)) => seen.headers.push((name.to_ascii_lowercase(), value.into())),
+            Some((name, value)) => seen.headers.push((name.to_ascii_lowercase(), value.trim().into())),
             None => panic!("header line {line:?}"),
         }
     }

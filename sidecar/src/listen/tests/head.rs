@@ -41,6 +41,7 @@ fn two_readings_are_refused() {
         "Transfer-Encoding: Chunked\r\n",
         "Transfer-Encoding: xchunked\r\n",
         "Transfer-Encoding:\u{b}chunked\r\n",
+        "Transfer-Encoding: chunked\u{c}\r\n",
         "Transfer-Encoding:\r\n",
         "Host: a\r\n",
         "Content-Length : 3\r\n",
