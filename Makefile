@@ -11,7 +11,7 @@ CARGO_TEST := cargo test --release --workspace
 RESULTS := $(LONGSHORE_CACHE)/log/results.txt
 
 .NOTPARALLEL:
-.PHONY: help demo demo-down test check e2e bench generate images build tools target
+.PHONY: help demo demo-down test check e2e bench fuzz generate images build tools target
 
 help: ## say what there is
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ e2e: build ## the tests on a real cluster of three nodes
 
 bench: build ## the sidecar beside HAProxy, nginx and Envoy; UPDATE=1 puts the figures into the docs
 	@e2e/bench/bench.sh
+
+fuzz: target ## every parser against made-up input, FUZZ_SECONDS (60) for each
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} $(CARGO_TEST) fuzzed -- --nocapture
 
 generate: target ## write again whatever is generated and committed
 	UPDATE=1 $(CARGO_TEST) committed

@@ -10,6 +10,8 @@ mod drain;
 mod ending;
 mod endpoint;
 mod forward;
+#[cfg(test)]
+mod fuzzed;
 mod grpc;
 mod headers;
 mod infer;

@@ -3,6 +3,8 @@
 
 pub(crate) mod connection;
 pub(crate) mod control;
+#[cfg(test)]
+mod fuzzed;
 pub(crate) mod infer;
 pub(crate) mod reply;
 pub(crate) mod tls;

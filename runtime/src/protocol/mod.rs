@@ -1,6 +1,8 @@
 //! The Open Inference Protocol v2: how tensors are written in JSON and in its binary extension.
 
 mod elements;
+#[cfg(test)]
+mod fuzzed;
 pub mod infer;
 mod request;
 mod response;

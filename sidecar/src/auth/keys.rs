@@ -56,12 +56,17 @@ impl Keys {
     /// Reads a file; an error names it.
     pub fn read(file: &Path) -> Result<Self, String> {
         let text = std::fs::read(file).map_err(|error| about(file, &error))?;
-        let set: KeySet = serde_json::from_slice(&text).map_err(|error| about(file, &error))?;
+        Self::parse(&text).map_err(|fault| about(file, &fault))
+    }
+
+    /// Reads a key set.
+    pub fn parse(text: &[u8]) -> Result<Self, String> {
+        let set: KeySet = serde_json::from_slice(text).map_err(|error| error.to_string())?;
         let keys: Vec<Key> = set.keys.into_iter().filter_map(key).collect();
         match keys.len() {
-            0 => Err(about(file, &"no key for ES256, RS256 or EdDSA in it")),
+            0 => Err("no key for ES256, RS256 or EdDSA in it".into()),
             1..=KEYS_MAX => Ok(Self(keys)),
-            _ => Err(about(file, &format!("more than {KEYS_MAX} keys in it"))),
+            _ => Err(format!("more than {KEYS_MAX} keys in it")),
         }
     }
 

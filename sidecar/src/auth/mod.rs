@@ -1,8 +1,8 @@
 //! Who asks. In: what the connection proved, and a request's header lines. Out: the device, or a refusal. It is asked
 //! before the body is read and before the path is looked at: a stranger learns nothing here.
 
-mod jwt;
-mod keys;
+pub mod jwt;
+pub mod keys;
 pub mod peer;
 
 use std::{fmt, sync::Arc, time::Duration};

@@ -70,10 +70,14 @@ impl Getter {
         let response = self.follow(have)?;
         match response.status() {
             StatusCode::OK => self.store(response, create(partial)?, 0),
-            StatusCode::PARTIAL_CONTENT if range_start(&response) == Some(have) => {
+            StatusCode::PARTIAL_CONTENT if range(&response).and_then(part_start) == Some(have) => {
                 self.store(response, append(partial)?, have)
             }
-            StatusCode::RANGE_NOT_SATISFIABLE if have > 0 && range_total(&response) == Some(have) => Ok(()),
+            StatusCode::RANGE_NOT_SATISFIABLE
+                if have > 0 && range(&response).and_then(whole_length) == Some(have) =>
+            {
+                Ok(())
+            }
             StatusCode::RANGE_NOT_SATISFIABLE if have > 0 => {
                 // What is there is no part of it.
                 let _ = std::fs::remove_file(partial);
@@ -89,8 +93,7 @@ impl Getter {
     fn follow(&self, have: u64) -> Result<Response<Body>, Try> {
         let mut url = self.url.clone();
         for _ in 0..=REDIRECTS_MAX {
-            let allowed = url.authority().is_some_and(|to| self.hosts.contains(&host(to.as_str())));
-            if url.scheme_str() != Some("https") || !allowed {
+            if !is_allowed(&url, &self.hosts) {
                 return Err(Try::Final(
                     self.reason(&format!("leads to {url}, which is not https to an allowed host")),
                 ));
@@ -103,19 +106,13 @@ impl Getter {
             if !response.status().is_redirection() {
                 return Ok(response);
             }
-            url = self.next(&url, &response).ok_or_else(|| Try::Final(self.reason("redirect to no URL")))?;
+            let location =
+                response.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
+            url = location
+                .and_then(|location| next(&url, location))
+                .ok_or_else(|| Try::Final(self.reason("redirect to no URL")))?;
         }
         Err(Try::Final(self.reason("too many redirects")))
-    }
-
-    fn next(&self, from: &Uri, response: &Response<Body>) -> Option<Uri> {
-        let location = response.headers().get(header::LOCATION)?.to_str().ok()?;
-        if !location.starts_with('/') || location.starts_with("//") {
-            return location.parse().ok();
-        }
-        let mut parts = from.clone().into_parts();
-        parts.path_and_query = Some(location.parse().ok()?);
-        Uri::from_parts(parts).ok()
     }
 
     fn store(&self, response: Response<Body>, mut file: File, mut have: u64) -> Result<(), Try> {
@@ -158,6 +155,22 @@ impl Getter {
     }
 }
 
+/// Where a redirect leads.
+pub fn next(from: &Uri, location: &str) -> Option<Uri> {
+    if !location.starts_with('/') || location.starts_with("//") {
+        return location.parse().ok();
+    }
+    let mut parts = from.clone().into_parts();
+    parts.path_and_query = Some(location.parse().ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+/// Whether a model may come from there.
+pub fn is_allowed(url: &Uri, hosts: &[String]) -> bool {
+    let listed = url.authority().is_some_and(|to| hosts.contains(&host(to.as_str())));
+    listed && url.scheme_str() == Some("https")
+}
+
 /// Host and port as they are compared: 443 goes without saying. The whole text counts, so that a user name falls out.
 fn host(authority: &str) -> String {
     authority.strip_suffix(":443").unwrap_or(authority).to_ascii_lowercase()
@@ -186,14 +199,21 @@ fn append(partial: &Path) -> Result<File, Try> {
         .map_err(|error| Try::Final(format!("{}: {error}", partial.display())))
 }
 
+fn range(response: &Response<Body>) -> Option<&str> {
+    response.headers().get(header::CONTENT_RANGE)?.to_str().ok()
+}
+
 /// Where a part begins: a server may send another one than was asked for.
-fn range_start(response: &Response<Body>) -> Option<u64> {
-    let range = response.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
-    range.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
+pub fn part_start(range: &str) -> Option<u64> {
+    number(range.strip_prefix("bytes ")?.split_once('-')?.0)
 }
 
 /// The length of the whole, where a server says that a part lies outside it.
-fn range_total(response: &Response<Body>) -> Option<u64> {
-    let range = response.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
-    range.strip_prefix("bytes */")?.parse().ok()
+pub fn whole_length(range: &str) -> Option<u64> {
+    number(range.strip_prefix("bytes */")?)
+}
+
+/// Digits only: the standard library takes a sign too.
+fn number(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }

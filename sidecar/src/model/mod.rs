@@ -3,7 +3,7 @@
 
 mod digest;
 mod download;
-mod get;
+pub mod get;
 
 use std::{path::Path, process::ExitCode};
 

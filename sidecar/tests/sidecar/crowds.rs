@@ -83,7 +83,10 @@ fn slow_and_silent_peers_are_closed_and_nobody_waits_for_them() {
             format!("{HEAD}Content-Length: 1000\r\n\r\nx"),
             format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n5\r\nx"),
             format!("{HEAD}Content-Length: 1000000000\r\n\r\n{}", "x".repeat(1_000_000)),
-            format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n{}", "10000\r\n".to_owned() + &"x".repeat(1_000_000)),
+            format!(
+                "{HEAD}Transfer-Encoding: chunked\r\n\r\n{}",
+                "10000\r\n".to_owned() + &"x".repeat(1_000_000)
+            ),
         ];
         let clients: Vec<Client> = words
             .iter()
@@ -121,7 +124,8 @@ fn a_peer_that_answers_no_ping_is_gone_and_takes_its_watch_with_it() {
             gone.send(ask(stream, 0, "POST", &format!("/{WATCH}"), &[kind]));
             gone.send(frame(DATA, END_STREAM, stream, &[0; 5]));
             assert!(gone.next_of(DATA, stream).is_some(), "what is watched");
-            let pings = std::iter::from_fn(|| gone.next()).filter(|frame| (frame.kind, frame.flags) == (PING, 0));
+            let pings =
+                std::iter::from_fn(|| gone.next()).filter(|frame| (frame.kind, frame.flags) == (PING, 0));
             (pings.count(), sidecar)
         });
         let (pings, sidecar) = tokio::task::spawn_blocking(|| gone.join().unwrap()).await.unwrap();
@@ -142,7 +146,8 @@ fn one_that_answers_late_is_kept() {
     });
     let mut raw = Raw::open(sidecar.address);
     for _ in 0..3 {
-        let ping = std::iter::from_fn(|| raw.next()).find(|frame| (frame.kind, frame.flags) == (PING, 0)).unwrap();
+        let ping =
+            std::iter::from_fn(|| raw.next()).find(|frame| (frame.kind, frame.flags) == (PING, 0)).unwrap();
         assert!(raw.send(frame(PING, ACK, 0, &ping.payload)));
     }
 }

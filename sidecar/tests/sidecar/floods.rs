@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::{
     frames::{
-        ACK, CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, HEADERS, PING, Raw,
-        RST_STREAM, SETTINGS, WINDOW_UPDATE, ask, block, frame, integer,
+        ACK, CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, HEADERS, PING,
+        RST_STREAM, Raw, SETTINGS, WINDOW_UPDATE, ask, block, frame, integer,
     },
     harness::{Sidecar, eventually},
     honest::{Honest, Memory},
@@ -53,34 +53,44 @@ const LONG: usize = 6 << 10;
 
 #[test]
 fn rapid_resets_end_their_connection() {
-    withstood(GROWTH_MAX, |_| {}, |sidecar| {
-        for (method, path) in [("POST", INFER), ("GET", LOAD)].repeat(20) {
-            let mut raw = Raw::open(sidecar.address);
-            let mut burst = Vec::new();
-            for _ in 0..2000 {
-                let stream = raw.stream();
-                burst.extend(ask(stream, END_STREAM, method, path, &[]));
-                burst.extend(frame(RST_STREAM, 0, stream, &CANCEL.to_be_bytes()));
+    withstood(
+        GROWTH_MAX,
+        |_| {},
+        |sidecar| {
+            for (method, path) in [("POST", INFER), ("GET", LOAD)].repeat(20) {
+                let mut raw = Raw::open(sidecar.address);
+                let mut burst = Vec::new();
+                for _ in 0..2000 {
+                    let stream = raw.stream();
+                    burst.extend(ask(stream, END_STREAM, method, path, &[]));
+                    burst.extend(frame(RST_STREAM, 0, stream, &CANCEL.to_be_bytes()));
+                }
+                raw.send(burst);
+                assert_eq!(raw.end(), Some(ENHANCE_YOUR_CALM));
             }
-            raw.send(burst);
-            assert_eq!(raw.end(), Some(ENHANCE_YOUR_CALM));
-        }
-    });
+        },
+    );
 }
 
 /// Each reset by the client comes after its request was taken up, so that no burst is seen.
 #[test]
 fn resets_one_at_a_time_cost_no_more_than_requests() {
-    withstood(GROWTH_MAX, |_| {}, |sidecar| {
-        let mut raw = Raw::open(sidecar.address);
-        for _ in 0..5000 {
-            let stream = raw.stream();
-            raw.send(ask(stream, END_STREAM, "POST", INFER, &[]));
-            raw.send(frame(PING, 0, 0, &[7; 8]));
-            assert!(std::iter::from_fn(|| raw.next()).any(|frame| (frame.kind, frame.flags) == (PING, ACK)));
-            raw.send(frame(RST_STREAM, 0, stream, &CANCEL.to_be_bytes()));
-        }
-    });
+    withstood(
+        GROWTH_MAX,
+        |_| {},
+        |sidecar| {
+            let mut raw = Raw::open(sidecar.address);
+            for _ in 0..5000 {
+                let stream = raw.stream();
+                raw.send(ask(stream, END_STREAM, "POST", INFER, &[]));
+                raw.send(frame(PING, 0, 0, &[7; 8]));
+                assert!(
+                    std::iter::from_fn(|| raw.next()).any(|frame| (frame.kind, frame.flags) == (PING, ACK))
+                );
+                raw.send(frame(RST_STREAM, 0, stream, &CANCEL.to_be_bytes()));
+            }
+        },
+    );
 }
 
 /// The other side of it: the client sends what makes the server reset. Its requests stay with the model server meanwhile.
@@ -95,80 +105,100 @@ fn resets_that_the_server_is_made_to_send_end_their_connection() {
         let request = ask(stream, 0, "POST", INFER, &[("content-length", "1")]);
         [request, frame(DATA, 0, stream, b"two")].concat()
     }
-    withstood(GROWTH_MAX, |_| {}, |sidecar| {
-        for provoke in [overflow, longer_than_it_says].repeat(3) {
-            let mut raw = Raw::open(sidecar.address);
-            let mut resets = 0;
-            let end = 'connection: loop {
-                let streams: Vec<u32> = (0..32).map(|_| raw.stream()).collect();
-                raw.send(streams.iter().flat_map(|stream| provoke(*stream)).collect::<Vec<u8>>());
-                for stream in streams {
-                    match raw.verdict(stream) {
-                        Err(ENHANCE_YOUR_CALM) => break 'connection ENHANCE_YOUR_CALM,
-                        Err(_) => resets += 1,
-                        Ok(status) => panic!("{status}"),
+    withstood(
+        GROWTH_MAX,
+        |_| {},
+        |sidecar| {
+            for provoke in [overflow, longer_than_it_says].repeat(3) {
+                let mut raw = Raw::open(sidecar.address);
+                let mut resets = 0;
+                let end = 'connection: loop {
+                    let streams: Vec<u32> = (0..32).map(|_| raw.stream()).collect();
+                    raw.send(streams.iter().flat_map(|stream| provoke(*stream)).collect::<Vec<u8>>());
+                    for stream in streams {
+                        match raw.verdict(stream) {
+                            Err(ENHANCE_YOUR_CALM) => break 'connection ENHANCE_YOUR_CALM,
+                            Err(_) => resets += 1,
+                            Ok(status) => panic!("{status}"),
+                        }
                     }
-                }
-            };
-            assert_eq!(end, ENHANCE_YOUR_CALM);
-            assert!(resets <= 1024, "{resets}");
-        }
-    });
+                };
+                assert_eq!(end, ENHANCE_YOUR_CALM);
+                assert!(resets <= 1024, "{resets}");
+            }
+        },
+    );
 }
 
 #[test]
 fn a_head_without_end_ends_its_connection() {
-    withstood(GROWTH_MAX, |_| {}, |sidecar| {
-        let full = block(&[("x", &"y".repeat(16_000))]);
-        for part in [&b""[..], &full].repeat(10) {
-            let mut raw = Raw::open(sidecar.address);
-            let stream = raw.stream();
-            raw.send(frame(HEADERS, 0, stream, &block(&[(":method", "GET")])));
-            for _ in 0..10_000 {
-                if !raw.send(frame(CONTINUATION, 0, stream, part)) {
-                    break;
+    withstood(
+        GROWTH_MAX,
+        |_| {},
+        |sidecar| {
+            let full = block(&[("x", &"y".repeat(16_000))]);
+            for part in [&b""[..], &full].repeat(10) {
+                let mut raw = Raw::open(sidecar.address);
+                let stream = raw.stream();
+                raw.send(frame(HEADERS, 0, stream, &block(&[(":method", "GET")])));
+                for _ in 0..10_000 {
+                    if !raw.send(frame(CONTINUATION, 0, stream, part)) {
+                        break;
+                    }
                 }
+                assert!(raw.end().is_some());
             }
-            assert!(raw.end().is_some());
-        }
-    });
+        },
+    );
 }
 
 /// One long line, put into the table once and named ten thousand times.
 #[test]
 fn a_small_head_that_unpacks_to_a_large_one_ends_its_connection() {
-    withstood(GROWTH_MAX, |_| {}, |sidecar| {
-        for _ in 0..20 {
-            let mut raw = Raw::open(sidecar.address);
-            let mut bomb = block(&[(":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", LOAD)]);
-            bomb.push(0x40);
-            integer(&mut bomb, 0, 127, 1);
-            bomb.push(b'x');
-            integer(&mut bomb, 0, 127, 4000);
-            bomb.extend([b'y'; 4000]);
-            bomb.extend([0x80 | 62; 10_000]);
-            let stream = raw.stream();
-            raw.send(frame(HEADERS, END_STREAM | END_HEADERS, stream, &bomb));
-            assert!(raw.end().is_some_and(|error| error != 0));
-        }
-    });
+    withstood(
+        GROWTH_MAX,
+        |_| {},
+        |sidecar| {
+            for _ in 0..20 {
+                let mut raw = Raw::open(sidecar.address);
+                let mut bomb =
+                    block(&[(":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", LOAD)]);
+                bomb.push(0x40);
+                integer(&mut bomb, 0, 127, 1);
+                bomb.push(b'x');
+                integer(&mut bomb, 0, 127, 4000);
+                bomb.extend([b'y'; 4000]);
+                bomb.extend([0x80 | 62; 10_000]);
+                let stream = raw.stream();
+                raw.send(frame(HEADERS, END_STREAM | END_HEADERS, stream, &bomb));
+                assert!(raw.end().is_some_and(|error| error != 0));
+            }
+        },
+    );
 }
 
 #[test]
 fn pings_and_settings_are_acknowledged_and_cost_nothing_more() {
-    withstood(GROWTH_MAX, |_| {}, |sidecar| {
-        for (kind, payload) in [(PING, &[7; 8][..]), (SETTINGS, &[]), (SETTINGS, &[0, 1, 0, 0, 16, 0])] {
-            let mut raw = Raw::open(sidecar.address);
-            for _ in 0..200 {
-                raw.send(frame(kind, 0, 0, payload).repeat(500));
-                let acks = std::iter::from_fn(|| raw.next());
-                assert_eq!(acks.filter(|frame| (frame.kind, frame.flags) == (kind, ACK)).take(500).count(), 500);
+    withstood(
+        GROWTH_MAX,
+        |_| {},
+        |sidecar| {
+            for (kind, payload) in [(PING, &[7; 8][..]), (SETTINGS, &[]), (SETTINGS, &[0, 1, 0, 0, 16, 0])] {
+                let mut raw = Raw::open(sidecar.address);
+                for _ in 0..200 {
+                    raw.send(frame(kind, 0, 0, payload).repeat(500));
+                    let acks = std::iter::from_fn(|| raw.next());
+                    assert_eq!(
+                        acks.filter(|frame| (frame.kind, frame.flags) == (kind, ACK)).take(500).count(),
+                        500
+                    );
+                }
+                let stream = raw.stream();
+                raw.send(ask(stream, END_STREAM, "GET", LOAD, &[]));
+                assert_eq!(raw.verdict(stream), Ok(200));
             }
-            let stream = raw.stream();
-            raw.send(ask(stream, END_STREAM, "GET", LOAD, &[]));
-            assert_eq!(raw.verdict(stream), Ok(200));
-        }
-    });
+        },
+    );
 }
 
 #[test]
@@ -185,15 +215,19 @@ fn who_takes_no_acknowledgement_is_cut() {
 
 #[test]
 fn empty_parts_of_a_body_end_their_connection() {
-    withstood(GROWTH_MAX, |_| {}, |sidecar| {
-        for _ in 0..10 {
-            let mut raw = Raw::open(sidecar.address);
-            let stream = raw.stream();
-            raw.send(ask(stream, 0, "POST", INFER, &[]));
-            raw.send(frame(DATA, 0, stream, &[]).repeat(100_000));
-            assert_eq!(raw.end(), Some(ENHANCE_YOUR_CALM));
-        }
-    });
+    withstood(
+        GROWTH_MAX,
+        |_| {},
+        |sidecar| {
+            for _ in 0..10 {
+                let mut raw = Raw::open(sidecar.address);
+                let stream = raw.stream();
+                raw.send(ask(stream, 0, "POST", INFER, &[]));
+                raw.send(frame(DATA, 0, stream, &[]).repeat(100_000));
+                assert_eq!(raw.end(), Some(ENHANCE_YOUR_CALM));
+            }
+        },
+    );
 }
 
 /// Every stream of a connection holds back one answer, and the connection goes when its time is over.

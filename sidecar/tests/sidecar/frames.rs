@@ -150,7 +150,9 @@ impl Raw {
     fn fill(&mut self, bytes: &mut [u8]) -> Option<()> {
         match self.stream.read_exact(bytes) {
             Ok(()) => Some(()),
-            Err(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => None,
+            Err(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => {
+                None
+            }
             Err(error) => panic!("{error}"),
         }
     }
@@ -166,13 +168,15 @@ fn status(block: &[u8]) -> u16 {
     const TABLE: [u16; 7] = [200, 204, 206, 304, 400, 404, 500];
     match block {
         [first @ 0x88..=0x8e, ..] => TABLE[usize::from(first - 0x88)],
-        [0x48, 0x80.., code @ ..] => {
-            let bits: Vec<bool> = code.iter().flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1 == 1)).collect();
+        [0x48, 0x80..=0xff, code @ ..] => {
+            let bits: Vec<bool> =
+                code.iter().flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1 == 1)).collect();
             let number = |bits: &[bool]| bits.iter().fold(0, |sum, bit| sum * 2 + u16::from(*bit));
             let mut at = 0;
             let mut digit = || {
                 let short = number(&bits[at..at + 5]);
-                let (length, digit) = if short < 3 { (5, short) } else { (6, number(&bits[at..at + 6]) - 22) };
+                let (length, digit) =
+                    if short < 3 { (5, short) } else { (6, number(&bits[at..at + 6]) - 22) };
                 at += length;
                 digit
             };
