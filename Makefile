@@ -11,7 +11,7 @@ CARGO_TEST := cargo test --release --workspace
 RESULTS := $(LONGSHORE_CACHE)/log/results.txt
 
 .NOTPARALLEL:
-.PHONY: help demo demo-down test check e2e bench fuzz generate images build tools target
+.PHONY: help demo demo-down test check e2e bench fuzz conformance generate images build tools target
 
 help: ## say what there is
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,11 @@ bench: build ## the sidecar beside HAProxy, nginx and Envoy; UPDATE=1 puts the f
 
 fuzz: target ## every parser against made-up input, FUZZ_SECONDS (60) for each
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} $(CARGO_TEST) fuzzed -- --nocapture
+
+conformance: target ## HTTP/2 of the real sidecar, in the clear and in TLS, as h2spec judges it; needs Go 1.25 or later
+	@mkdir -p $(LONGSHORE_CACHE)/bin
+	cd sidecar/tests/h2spec && go build -mod=readonly -o $(LONGSHORE_CACHE)/bin/h2spec github.com/summerwind/h2spec/cmd/h2spec
+	H2SPEC=$(LONGSHORE_CACHE)/bin/h2spec $(CARGO_TEST) --test sidecar conformance -- --ignored --nocapture
 
 generate: target ## write again whatever is generated and committed
 	UPDATE=1 $(CARGO_TEST) committed

@@ -4,6 +4,7 @@
 
 mod auth;
 mod command;
+mod conformance;
 mod crowds;
 mod download;
 mod drain;
