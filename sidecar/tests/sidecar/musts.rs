@@ -26,69 +26,73 @@ pub fn want(lines: &[&[u8]], body: &str) -> (Vec<Vec<u8>>, Vec<u8>) {
     ([&[line], lines].concat().into_iter().map(<[u8]>::to_vec).collect(), body.into())
 }
 
+/// A rule, a request, and the lines and the body that the model server gets.
+type Passing = (&'static str, Vec<u8>, &'static [&'static [u8]], &'static str);
+
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table is as long as what it says")]
 fn what_may_pass_passes_as_one_clear_request() {
+    const VIA: &[u8] = b"via: 1.1 longshore";
+    const LENGTH: &[u8] = b"content-length: 2";
     let server = Server::start();
     let sidecar = Sidecar::start(&server);
     let two = "Content-Length: 2\r\n";
     let chunked = "Transfer-Encoding: chunked\r\n\r\n";
-    let via: &[u8] = b"via: 1.1 longshore";
-    let length: &[u8] = b"content-length: 2";
-    let rows: [(&str, Vec<u8>, &[&[u8]], &str); 18] = [
-        ("9112 6.3 no length, no body", format!("{HEAD}\r\n").into(), &[via], ""),
-        ("9110 5.1 names in any case", format!("{HEAD}cOnTeNt-LeNgTh: 2\r\n\r\n{{}}").into(), &[length, via], "{}"),
-        ("9110 5.5 space around a value", format!("{HEAD}{two}X-B:\t 2 \t\r\n\r\n{{}}").into(), &[length, via, b"x-b: 2"], "{}"),
-        ("9110 5.5 empty value", format!("{HEAD}{two}X-B:\r\n\r\n{{}}").into(), &[length, via, b"x-b: "], "{}"),
+    let rows: [Passing; 18] = [
+        ("9112 6.3 no length, no body", format!("{HEAD}\r\n").into(), &[VIA], ""),
+        ("9110 5.1 names in any case", format!("{HEAD}cOnTeNt-LeNgTh: 2\r\n\r\n{{}}").into(), &[LENGTH, VIA], "{}"),
+        ("9110 5.5 space around a value", format!("{HEAD}{two}X-B:\t 2 \t\r\n\r\n{{}}").into(), &[LENGTH, VIA, b"x-b: 2"], "{}"),
+        ("9110 5.5 empty value", format!("{HEAD}{two}X-B:\r\n\r\n{{}}").into(), &[LENGTH, VIA, b"x-b: "], "{}"),
         (
             "9110 5.5 opaque bytes",
             [format!("{HEAD}{two}X-B: ").as_bytes(), b"\xe4\xff\r\n\r\n{}"].concat(),
-            &[length, via, b"x-b: \xe4\xff"],
+            &[LENGTH, VIA, b"x-b: \xe4\xff"],
             "{}",
         ),
         (
             "9110 5.3 order of repeated lines",
             format!("{HEAD}X-B: 2\r\n{two}X-B: 1\r\nx-b: 3\r\n\r\n{{}}").into(),
-            &[length, via, b"x-b: 2", b"x-b: 1", b"x-b: 3"],
+            &[LENGTH, VIA, b"x-b: 2", b"x-b: 1", b"x-b: 3"],
             "{}",
         ),
         (
             "9110 7.6.1 what Connection names, and Connection",
             format!("{HEAD}{two}X-A: 1\r\nConnection: X-A, keep-alive\r\nConnection: x-c\r\nKeep-Alive: 5\r\nX-C: 3\r\nX-B: 2\r\n\r\n{{}}").into(),
-            &[length, via, b"x-b: 2"],
+            &[LENGTH, VIA, b"x-b: 2"],
             "{}",
         ),
         (
             "9110 7.6.1 Connection cannot take the length away",
             format!("{HEAD}{two}Connection: Content-Length, Host\r\n\r\n{{}}").into(),
-            &[length, via],
+            &[LENGTH, VIA],
             "{}",
         ),
         (
             "9110 7.6.3 Via grows at its end",
             format!("{HEAD}{two}Via: 1.0 fred, 1.1 p\r\n\r\n{{}}").into(),
-            &[length, b"via: 1.0 fred, 1.1 p", via],
+            &[LENGTH, b"via: 1.0 fred, 1.1 p", VIA],
             "{}",
         ),
-        ("9110 7.8 no upgrade", format!("{HEAD}{two}Upgrade: h2c, x\r\nHTTP2-Settings: AAMAAABk\r\nConnection: Upgrade, HTTP2-Settings\r\n\r\n{{}}").into(), &[length, via], "{}"),
-        ("9110 10.1.4 TE", format!("{HEAD}{two}TE: trailers\r\n\r\n{{}}").into(), &[length, via], "{}"),
-        ("9112 2.3 our own version", "POST /v2/models/m/infer HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}".into(), &[length, b"via: 1.0 longshore"], "{}"),
+        ("9110 7.8 no upgrade", format!("{HEAD}{two}Upgrade: h2c, x\r\nHTTP2-Settings: AAMAAABk\r\nConnection: Upgrade, HTTP2-Settings\r\n\r\n{{}}").into(), &[LENGTH, VIA], "{}"),
+        ("9110 10.1.4 TE", format!("{HEAD}{two}TE: trailers\r\n\r\n{{}}").into(), &[LENGTH, VIA], "{}"),
+        ("9112 2.3 our own version", "POST /v2/models/m/infer HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}".into(), &[LENGTH, b"via: 1.0 longshore"], "{}"),
         (
             "9112 3.2.2 the absolute form",
             "POST http://a/v2/models/m/infer HTTP/1.1\r\nHost: A\r\nContent-Length: 2\r\n\r\n{}".into(),
-            &[length, via],
+            &[LENGTH, VIA],
             "{}",
         ),
         // Nothing behind takes one.
-        ("a query stays here", "POST /v2/models/m/infer?x=/../y HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}".into(), &[length, via], "{}"),
-        ("9112 7.1 chunks", format!("{HEAD}{chunked}1\r\n{{\r\n1\r\n}}\r\n0\r\n\r\n").into(), &[length, via], "{}"),
+        ("a query stays here", "POST /v2/models/m/infer?x=/../y HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}".into(), &[LENGTH, VIA], "{}"),
+        ("9112 7.1 chunks", format!("{HEAD}{chunked}1\r\n{{\r\n1\r\n}}\r\n0\r\n\r\n").into(), &[LENGTH, VIA], "{}"),
         (
             "9112 7.1 sizes in any case, with zeros",
             format!("{HEAD}{chunked}00A\r\n0123456789\r\n0c\r\n0123456789ab\r\n000\r\n\r\n").into(),
-            &[b"content-length: 22", via],
+            &[b"content-length: 22", VIA],
             "01234567890123456789ab",
         ),
-        ("9112 7.1.1 extensions", format!("{HEAD}{chunked}2;a=\"b;c\" ;d\r\n{{}}\r\n0;e\r\n\r\n").into(), &[length, via], "{}"),
-        ("9112 7.1 no chunk but the last", format!("{HEAD}{chunked}0\r\n\r\n").into(), &[via], ""),
+        ("9112 7.1.1 extensions", format!("{HEAD}{chunked}2;a=\"b;c\" ;d\r\n{{}}\r\n0;e\r\n\r\n").into(), &[LENGTH, VIA], "{}"),
+        ("9112 7.1 no chunk but the last", format!("{HEAD}{chunked}0\r\n\r\n").into(), &[VIA], ""),
     ];
     for (rule, request, lines, body) in rows {
         let mut client = sidecar.client();
@@ -104,6 +108,7 @@ fn what_may_pass_passes_as_one_clear_request() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table is as long as what it says")]
 fn what_is_broken_or_ambiguous_is_refused_and_passes_nothing() {
     let server = Server::start();
     let sidecar = Sidecar::start(&server);

@@ -8,6 +8,9 @@ use crate::{
 };
 
 type Lines<'a> = &'a [(&'a str, &'a str)];
+type Parts<'a> = &'a [&'a [u8]];
+/// A rule, both kinds of lines, the parts of a body, and the lines that the model server gets.
+type Passing<'a> = (&'a str, Lines<'a>, Lines<'a>, Parts<'a>, Parts<'a>);
 
 const USUAL: Lines<'_> =
     &[(":method", "POST"), (":scheme", "http"), (":authority", "a"), (":path", "/v2/models/m/infer")];
@@ -101,7 +104,7 @@ fn what_may_pass_passes_as_one_clear_request() {
     let via: &[u8] = b"via: 2 longshore";
     let length: &[u8] = b"content-length: 2";
     let host = [&without(":authority")[..], &[("host", "a")]].concat();
-    let rows: &[(&str, Lines<'_>, Lines<'_>, &[&[u8]], &[&[u8]])] = &[
+    let rows: &[Passing<'_>] = &[
         ("8.1 a body in parts", USUAL, &[], &[b"{", b"", b"}"], &[length, via]),
         ("8.1.1 the length as it is", USUAL, &[("content-length", "2")], &[b"{}"], &[length, via]),
         ("8.2.2 te of trailers", USUAL, &[("te", "trailers")], &[b"{}"], &[length, via]),

@@ -1,5 +1,7 @@
 //! Fuzz targets: what crosses a process, read from anything. What is taken says the same when it is written down again.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{fmt::Debug, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};

@@ -11,10 +11,13 @@ use crate::listen::{
 const A: Source = Source::V4([192, 0, 2, 1]);
 const B: Source = Source::V4([192, 0, 2, 2]);
 
+/// Where it comes from, how it stands, and since which second.
+type Seat = (Source, fn(Instant) -> Standing, u64);
+
 #[track_caller]
-fn goes(all: &[(Source, fn(Instant) -> Standing, u64)], newcomer: Source, want: Option<usize>) {
+fn goes(all: &[Seat], newcomer: Source, want: Option<usize>) {
     let start = Instant::now();
-    let seat = |(index, (source, standing, since)): (usize, &(Source, fn(Instant) -> Standing, u64))| {
+    let seat = |(index, (source, standing, since)): (usize, &Seat)| {
         (index as u64, *source, standing(start + Duration::from_secs(*since)))
     };
     let all: Vec<_> = all.iter().enumerate().map(seat).collect();
