@@ -124,7 +124,7 @@ impl Measure {
         let count = self.arms.len();
         for turn in 0..count {
             // Another start each round, and backwards every other, so that no arm always follows the same one.
-            let turn = if number % 2 == 0 { turn } else { count - 1 - turn };
+            let turn = if number.is_multiple_of(2) { turn } else { count - 1 - turn };
             let values = &mut self.arms[(turn + number) % count];
             let (value, per_second) = one(self.how, values.arm, bed)
                 .await
