@@ -32,8 +32,10 @@ fn main() -> Result<()> {
     ensure!(rounds > 0, "BENCH_ROUNDS is 0");
     let only = variable("BENCH_ONLY", "");
     let mut measures = measure::all();
+    let keys: Vec<&str> = measures.iter().map(|measure| measure.key).collect();
+    let keys = keys.join(", ");
     measures.retain(|measure| only.is_empty() || only.split(',').any(|word| word == measure.key));
-    ensure!(!measures.is_empty(), "BENCH_ONLY: there is no {only}");
+    ensure!(!measures.is_empty(), "BENCH_ONLY={only}: choose among {keys}");
 
     let folder = env::temp_dir().join(format!("longshore-bench-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
