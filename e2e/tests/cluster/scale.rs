@@ -60,11 +60,12 @@ pub fn more_replicas_than_accelerators(namespace: &str) -> Result<()> {
             POD,
         )?;
         ensure!(offload["status"]["readySummary"] == "4/6", "{}", offload["status"]);
+        // Their address is tried after they are ready.
+        ensure!(condition(&offload, "Ready").0 == "True", "{}", offload["status"]["conditions"]);
         Ok(Some(offload))
     })?;
     let (_, _, message) = condition(&offload, "ReplicasAvailable");
     ensure!(message.contains("2 wait for accelerators") && message.contains("nvidia.com/gpu"), "{message}");
-    ensure!(condition(&offload, "Ready").0 == "True", "{}", offload["status"]["conditions"]);
     within_accelerators(namespace)?;
     // The cause goes, and so does the condition.
     kubectl(&["-n", namespace, "scale", "iof/person", "--replicas=4"])?;
