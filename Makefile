@@ -8,6 +8,8 @@ export CARGO_TARGET_DIR ?= $(LONGSHORE_CACHE)/target
 # One profile, and always the whole workspace with its tests: what is chosen decides the features of what is shared, and
 # another choice would compile all of it once more.
 CARGO_TEST := cargo test --release --workspace
+# Tests wait for processes and sockets more than they compute.
+export RUST_TEST_THREADS ?= 4
 RESULTS := $(LONGSHORE_CACHE)/log/results.txt
 
 .NOTPARALLEL:
