@@ -1,7 +1,7 @@
 //! Every request of the offload endpoint passes here. In: a request whose head was checked. Out: a response; exactly one
 //! outcome. Order of the questions: who asks, does the path exist, does it take the method, who answers it.
 
-use std::{convert::Infallible, future::Future, net::IpAddr, pin::Pin, sync::Arc};
+use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc};
 
 use http::{
     HeaderValue, Method, Request, StatusCode,
@@ -18,6 +18,7 @@ use crate::{
     endpoint::Endpoint,
     grpc, headers, infer,
     listen::{
+        crowd::Source,
         head::is_authority,
         pace::Pace,
         sniff::Protocol,
@@ -34,7 +35,7 @@ use crate::{
 pub struct Requests {
     endpoint: Arc<Endpoint>,
     protocol: Protocol,
-    address: IpAddr,
+    source: Source,
     peer: Option<Arc<Peer>>,
     pace: SharedPace,
 }
@@ -44,7 +45,7 @@ pub struct Context {
     pub endpoint: Arc<Endpoint>,
     pub protocol: Protocol,
     /// Where the connection comes from.
-    pub address: IpAddr,
+    pub source: Source,
     pub peer: Option<Arc<Peer>>,
     pub device: Option<Device>,
     pub form: Option<LoadForm>,
@@ -56,18 +57,18 @@ impl Requests {
     pub fn new(
         endpoint: Arc<Endpoint>,
         protocol: Protocol,
-        address: IpAddr,
+        source: Source,
         peer: Option<Arc<Peer>>,
         pace: SharedPace,
     ) -> Self {
-        Self { endpoint, protocol, address, peer, pace }
+        Self { endpoint, protocol, source, peer, pace }
     }
 }
 
 impl Context {
     /// Whom its request counts for.
     pub fn party(&self) -> Party {
-        self.device.clone().map_or_else(|| Party::at(self.address), Party::Device)
+        self.device.clone().map_or_else(|| Party::Source(self.source), Party::Device)
     }
 }
 
@@ -84,7 +85,7 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
             form: respond::load_form(&self.endpoint, protocol, request.headers()),
             endpoint: Arc::clone(&self.endpoint),
             protocol,
-            address: self.address,
+            source: self.source,
             peer: self.peer.clone(),
             device: None,
             unread: !request.body().is_end_stream(),

@@ -10,6 +10,7 @@ use std::{
 use super::*;
 use crate::{
     config::Admission,
+    listen::crowd::Source,
     load::{self, Claim, Load},
     queue::{
         line::{Entered, Line, Place},
@@ -138,9 +139,8 @@ impl<'a> World<'a> {
         self.plan_next(device);
         let sent = self.now - ONE_WAY;
         self.tally(device).sent += 1;
-        let address = std::net::Ipv4Addr::from_bits(device);
         let deadline = sent + PATIENCE - ONE_WAY;
-        let claim = Claim { party: Party::at(address.into()), priority: 3, deadline };
+        let claim = Claim { party: Party::Source(Source::V4(device.to_be_bytes())), priority: 3, deadline };
         let mut ask = self.load.ask(&claim);
         if self.policy == Policy::FirstComeFirstServed {
             ask.party = Party::Rest;

@@ -3,7 +3,6 @@
 
 use std::{
     future::{Future, poll_fn},
-    net::IpAddr,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
@@ -21,6 +20,7 @@ use tokio::{
 use wire::Outcome;
 
 use super::{
+    crowd::Source,
     head::Fault,
     open::{Opened, open, prepare},
     pace::Verdict,
@@ -42,7 +42,7 @@ const LINGER_MAX: Duration = Duration::from_secs(2);
 const GOAWAY_MAX: Duration = Duration::from_secs(1);
 
 /// Serves a connection to its end.
-pub async fn serve(stream: TcpStream, from: IpAddr, pace: SharedPace, endpoint: &Arc<Endpoint>) {
+pub async fn serve(stream: TcpStream, source: Source, pace: SharedPace, endpoint: &Arc<Endpoint>) {
     if let Err(error) = prepare(&stream, &endpoint.config.limits) {
         return tracing::debug!(%error, "connection is gone");
     }
@@ -52,7 +52,7 @@ pub async fn serve(stream: TcpStream, from: IpAddr, pace: SharedPace, endpoint: 
     };
     with(&pace, |pace| pace.opened(Instant::now()));
     let peer = opened.peer.clone();
-    let requests = Requests::new(Arc::clone(endpoint), opened.protocol, from, peer, Arc::clone(&pace));
+    let requests = Requests::new(Arc::clone(endpoint), opened.protocol, source, peer, Arc::clone(&pace));
     match opened.protocol {
         // On the heap each: an idle connection pays for its own protocol only.
         Protocol::Http1 => Box::pin(serve_http1(opened, pace, requests, endpoint)).await,

@@ -35,12 +35,13 @@ pub async fn accept(listener: TcpListener, endpoint: Arc<Endpoint>) {
                 let displaced = || {
                     endpoint.metrics.displaced.inc();
                 };
-                let place = endpoint.crowd.enter(from.ip().into(), Arc::clone(&pace), displaced).await;
+                let source = from.ip().into();
+                let place = endpoint.crowd.enter(source, Arc::clone(&pace), displaced).await;
                 tokio::spawn(async move {
                     endpoint.metrics.connections.inc();
                     tokio::select! {
                         biased;
-                        () = connection::serve(stream, from.ip(), pace, &endpoint) => {}
+                        () = connection::serve(stream, source, pace, &endpoint) => {}
                         () = place.must_go() => tracing::debug!("connection made room"),
                     }
                     endpoint.metrics.connections.dec();

@@ -3,35 +3,23 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
     time::{Duration, Instant},
 };
 
 use slab::Slab;
 
-use crate::auth::Device;
+use crate::{auth::Device, listen::crowd::Source};
 
 /// More parties than this share one account.
 const PARTIES_MAX: usize = 4096;
 
-/// Whom a request counts for: the device where its credentials name one, else the address that it comes from.
+/// Whom a request counts for: the device where its credentials name one, else where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Party {
     Device(Device),
-    Address(IpAddr),
+    Source(Source),
     /// Those beyond [`PARTIES_MAX`].
     Rest,
-}
-
-impl Party {
-    /// Of IPv6 the network: a host has as many addresses in it as it likes.
-    pub fn at(address: IpAddr) -> Self {
-        const NETWORK: u128 = !0 << 64;
-        Self::Address(match address.to_canonical() {
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK).into(),
-            address @ IpAddr::V4(_) => address,
-        })
-    }
 }
 
 /// A party's account, until its last request has left.

@@ -8,7 +8,7 @@ use crate::{
     frames::{ACK, DATA, END_STREAM, PING, Raw, ask, frame},
     grpc_client::{connect, request, whole},
     harness::{Client, HEAD, Over, Sidecar, eventually, infer},
-    honest::{Honest, Memory},
+    honest,
     http2::block_on,
     server::Server,
 };
@@ -22,19 +22,10 @@ fn crowded(config: &mut Value) {
     config["limits"] = json!({"connections": PLACES, "firstByteMilliseconds": 60_000});
 }
 
-/// Runs an attack beside honest clients.
+/// Runs an attack before an ordinary server.
 fn withstood(change: impl FnOnce(&mut Value), attack: impl FnOnce(&Sidecar)) {
     let server = Server::start();
-    let sidecar = Sidecar::with(&server, change);
-    let honest = Honest::beside(&sidecar);
-    eventually("honest clients", || sidecar.count("served") >= 200);
-    let memory = Memory::of(&sidecar);
-    attack(&sidecar);
-    assert!(honest.are_well());
-    honest.leave();
-    let growth = memory.growth();
-    assert!(growth <= GROWTH_MAX, "grew by {growth} KiB");
-    eventually("no connection", || sidecar.gauge("connections") == 0);
+    honest::withstood(&server, GROWTH_MAX, change, attack);
 }
 
 #[test]

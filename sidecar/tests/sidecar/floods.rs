@@ -9,8 +9,8 @@ use crate::{
         ACK, CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, HEADERS, PING,
         RST_STREAM, Raw, SETTINGS, WINDOW_UPDATE, ask, block, frame, integer,
     },
-    harness::{Sidecar, eventually},
-    honest::{Honest, Memory},
+    harness::Sidecar,
+    honest,
     server::{ANSWER, Server, answer},
 };
 
@@ -20,7 +20,7 @@ const MIB: u64 = 1024;
 /// What any of these floods may take; those that a window holds back say what they take.
 const GROWTH_MAX: u64 = 8 * MIB;
 
-/// Runs an attack beside honest clients. All of theirs is served, memory stays within its bound, and nothing is left.
+/// Runs an attack before a server that answers attackers at length.
 fn withstood(growth_max: u64, change: impl FnOnce(&mut Value), attack: impl FnOnce(&Sidecar)) {
     let server = Server::start();
     // What the model server answers, by what it was asked.
@@ -31,21 +31,12 @@ fn withstood(growth_max: u64, change: impl FnOnce(&mut Value), attack: impl FnOn
             let _ = stream.write_all(&[b'x'; LONG]);
         }
     });
-    let sidecar = Sidecar::with(&server, |config| {
+    let change = |config: &mut Value| {
         // Whose turn it is among those that were let in is another matter.
         config["admission"]["maxQueueDepth"] = 1000.into();
         change(config);
-    });
-    let honest = Honest::beside(&sidecar);
-    eventually("honest clients", || sidecar.count("served") >= 200);
-    let memory = Memory::of(&sidecar);
-    attack(&sidecar);
-    assert!(honest.are_well());
-    honest.leave();
-    let growth = memory.growth();
-    assert!(growth <= growth_max, "grew by {growth} KiB");
-    eventually("no request", || sidecar.gauge("requests_running") == 0);
-    eventually("no connection", || sidecar.gauge("connections") == 0);
+    };
+    honest::withstood(&server, growth_max, change, attack);
 }
 
 /// What the model server answers an attacker: one piece, which its stream can hold back.

@@ -11,12 +11,34 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::Value;
 use tokio::{net::TcpStream, time::timeout};
 
 use crate::{
-    harness::{Client, PATIENCE, Sidecar, infer},
+    harness::{Client, PATIENCE, Sidecar, eventually, infer},
     http2::{block_on, request, sender},
+    server::Server,
 };
+
+/// Runs an attack beside honest clients. All of theirs is served, memory grows by so many KiB at most, and nothing is left.
+pub fn withstood(
+    server: &Server,
+    growth_max: u64,
+    change: impl FnOnce(&mut Value),
+    attack: impl FnOnce(&Sidecar),
+) {
+    let sidecar = Sidecar::with(server, change);
+    let honest = Honest::beside(&sidecar);
+    eventually("honest clients", || sidecar.count("served") >= 200);
+    let memory = Memory::of(&sidecar);
+    attack(&sidecar);
+    assert!(honest.are_well());
+    honest.leave();
+    let growth = memory.growth();
+    assert!(growth <= growth_max, "grew by {growth} KiB");
+    eventually("no request", || sidecar.gauge("requests_running") == 0);
+    eventually("no connection", || sidecar.gauge("connections") == 0);
+}
 
 /// One that keeps its connection, one that opens another for each request, and one over HTTP/2.
 pub struct Honest {

@@ -4,17 +4,12 @@ use std::net::Ipv4Addr;
 
 use crate::{
     harness::{Client, Sidecar, eventually, infer},
-    server::{ANSWER, Door, Server, answer},
+    server::{Door, Server},
 };
 
 /// A server with one slot, behind a door.
 fn one_slot(queue: u64) -> (Server, Sidecar, Door) {
-    let (server, door) = (Server::start(), Door::default());
-    let at_door = door.clone();
-    server.script(move |_, stream| {
-        at_door.wait();
-        answer(stream, "200 OK", ANSWER);
-    });
+    let (server, door) = Server::behind_door();
     let sidecar = Sidecar::with(&server, |config| {
         config["admission"]["maxConcurrency"] = 1.into();
         config["admission"]["maxQueueDepth"] = queue.into();

@@ -46,12 +46,7 @@ fn rejected_with_two_hundred_printable_characters_where_that_is_wished() {
 
 #[test]
 fn too_late_once_it_is_known_how_long_the_server_takes() {
-    let (server, door) = (Server::start(), Door::default());
-    let at_door = door.clone();
-    server.script(move |_, stream| {
-        at_door.wait();
-        answer(stream, "200 OK", ANSWER);
-    });
+    let (server, door) = Server::behind_door();
     let sidecar = Sidecar::start(&server);
     let (mut first, mut second) = (sidecar.client(), sidecar.client());
     first.send(infer("", "1"));
@@ -85,12 +80,7 @@ fn too_late_once_it_is_known_how_slowly_the_body_comes() {
 
 #[test]
 fn queue_full() {
-    let (server, door) = (Server::start(), Door::default());
-    let at_door = door.clone();
-    server.script(move |_, stream| {
-        at_door.wait();
-        answer(stream, "200 OK", ANSWER);
-    });
+    let (server, door) = Server::behind_door();
     let sidecar = Sidecar::with(&server, |config| {
         config["admission"]["maxConcurrency"] = 1.into();
         config["admission"]["maxQueueDepth"] = 1.into();
@@ -107,12 +97,7 @@ fn queue_full() {
 
 #[test]
 fn expired_while_waiting_and_the_server_never_sees_it() {
-    let (server, door) = (Server::start(), Door::default());
-    let at_door = door.clone();
-    server.script(move |_, stream| {
-        at_door.wait();
-        answer(stream, "200 OK", ANSWER);
-    });
+    let (server, door) = Server::behind_door();
     let sidecar = Sidecar::with(&server, |config| config["admission"]["maxConcurrency"] = 1.into());
     let mut first = sidecar.client();
     first.send(infer("", "1"));
@@ -230,12 +215,7 @@ fn client_left_and_the_server_is_told() {
 
 #[test]
 fn a_client_that_leaves_the_queue_is_never_seen_by_the_server() {
-    let (server, door) = (Server::start(), Door::default());
-    let at_door = door.clone();
-    server.script(move |_, stream| {
-        at_door.wait();
-        answer(stream, "200 OK", ANSWER);
-    });
+    let (server, door) = Server::behind_door();
     let sidecar = Sidecar::with(&server, |config| config["admission"]["maxConcurrency"] = 1.into());
     let mut first = sidecar.client();
     first.send(infer("", "1"));
@@ -253,12 +233,7 @@ fn a_client_that_leaves_the_queue_is_never_seen_by_the_server() {
 
 #[test]
 fn the_earliest_deadline_goes_first() {
-    let (server, door) = (Server::start(), Door::default());
-    let at_door = door.clone();
-    server.script(move |_, stream| {
-        at_door.wait();
-        answer(stream, "200 OK", ANSWER);
-    });
+    let (server, door) = Server::behind_door();
     let sidecar = Sidecar::with(&server, |config| {
         config["admission"]["maxConcurrency"] = 1.into();
         config["admission"]["maxTimeoutMilliseconds"] = 900_000.into();

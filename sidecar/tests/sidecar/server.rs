@@ -61,6 +61,17 @@ impl Server {
         Self::on(listener)
     }
 
+    /// Each inference waits at a door.
+    pub fn behind_door() -> (Self, Door) {
+        let (server, door) = (Self::start(), Door::default());
+        let at_door = door.clone();
+        server.script(move |_, stream| {
+            at_door.wait();
+            answer(stream, "200 OK", ANSWER);
+        });
+        (server, door)
+    }
+
     pub fn on(listener: TcpListener) -> Self {
         let state = State { ready: true, ..State::default() };
         let server = Self { address: listener.local_addr().unwrap(), state: Arc::new(Mutex::new(state)) };
