@@ -33,6 +33,8 @@ check: tools target ## formatting, lints, unit and golden tests, tests against a
 	cargo fmt --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	$(CARGO_TEST)
+	cargo clippy --release --workspace --features longshore-sidecar/otlp --all-targets -- -D warnings
+	$(CARGO_TEST) --features longshore-sidecar/otlp --test sidecar -- traces
 
 e2e: build ## the tests on a real cluster of three nodes
 	@$(CLUSTER)/tools.sh

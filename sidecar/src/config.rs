@@ -44,6 +44,8 @@ pub struct Config {
     pub drain_max: Duration,
     pub relay_model_errors: bool,
     pub policy_file: Option<PathBuf>,
+    #[cfg(feature = "otlp")]
+    pub trace_collector: Option<Address>,
 }
 
 /// Where the model server listens; at least one is there.
@@ -135,6 +137,10 @@ pub fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Co
         return Err(key("model.version", "use a positive whole number, such as \"3\""));
     }
     security::check(raw.tls.as_ref(), &raw.auth)?;
+    #[cfg(not(feature = "otlp"))]
+    if raw.trace_collector.is_some() {
+        return Err(key("traceCollector", "take it out: this program was built without the feature otlp"));
+    }
     Ok(Config {
         listen: socket("listen", &raw.listen)?,
         admin: socket("admin", &with_pod_ip(&raw.admin, &variable)?)?,
@@ -152,6 +158,12 @@ pub fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Co
         drain_max: Duration::from_millis(raw.drain.deadline_milliseconds),
         relay_model_errors: raw.relay_model_errors,
         policy_file: raw.policy_file.map(Into::into),
+        #[cfg(feature = "otlp")]
+        trace_collector: raw
+            .trace_collector
+            .as_deref()
+            .map(|text| address("traceCollector", text))
+            .transpose()?,
     })
 }
 

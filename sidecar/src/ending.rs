@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use tokio::sync::watch;
 use wire::Outcome;
 
-use crate::{endpoint::Endpoint, listen::sniff::Protocol, quota::Place};
+use crate::{endpoint::Endpoint, listen::sniff::Protocol, quota::Place, trace::Trace};
 
 /// Requests that have not ended.
 #[derive(Debug)]
@@ -36,12 +36,15 @@ pub struct Ending {
     outcome: Outcome,
     /// Of its device.
     place: Option<Place>,
+    /// Its moments, where somebody follows it.
+    pub trace: Trace,
 }
 
 impl Ending {
     pub fn begin(endpoint: &Arc<Endpoint>, protocol: Protocol) -> Self {
         endpoint.running.count.send_modify(|count| *count += 1);
-        Self { endpoint: Arc::clone(endpoint), protocol, outcome: Outcome::ClientLeft, place: None }
+        let trace = Trace::default();
+        Self { endpoint: Arc::clone(endpoint), protocol, outcome: Outcome::ClientLeft, place: None, trace }
     }
 
     /// The request takes its device's place until it ends.
@@ -57,6 +60,7 @@ impl Ending {
 
 impl Drop for Ending {
     fn drop(&mut self) {
+        self.trace.end(&self.endpoint.traces, self.outcome);
         self.endpoint.metrics.count(self.outcome, self.protocol);
         self.endpoint.load.ended(Instant::now(), self.outcome);
         self.endpoint.running.count.send_modify(|count| *count -= 1);

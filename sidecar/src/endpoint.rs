@@ -19,6 +19,7 @@ use crate::{
     queue::Queue,
     quota::Quotas,
     ready::Ready,
+    trace::Traces,
     upstream::Upstream,
     usage::Usage,
 };
@@ -54,6 +55,7 @@ pub struct Endpoint {
     pub running: Running,
     pub metrics: Metrics,
     pub files: Files,
+    pub traces: Traces,
 }
 
 /// What every answer says about its origin.
@@ -99,6 +101,7 @@ impl Endpoint {
             running: Running::new(),
             metrics: Metrics::new(),
             files: Files::new(&config),
+            traces: Traces::new(&config),
             config,
         }))
     }

@@ -78,6 +78,7 @@ pub async fn admitted(
 ) -> Result<Admitted, Refusal> {
     let endpoint = Arc::clone(&cx.endpoint);
     let arrived = Instant::now();
+    ending.trace = endpoint.traces.begin(request.headers(), arrived);
     let claim = claim(cx, &request, arrived)?;
     check_open(&endpoint)?;
     let account = endpoint.quotas.account(cx.device.as_ref(), arrived);
@@ -86,7 +87,7 @@ pub async fn admitted(
     }
     admit(&endpoint, &claim, content_length(&request))?;
 
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let mut upload = arriving(&endpoint, body)?;
     if cx.protocol == Protocol::Grpc {
         let length = message::begin(&endpoint, &mut upload, Names::Model, claim.deadline).await?;
@@ -97,8 +98,10 @@ pub async fn admitted(
     admit(&endpoint, &claim, None)?;
 
     let queued = Instant::now();
+    ending.trace.waits(queued);
     let mut slot = take_slot(&endpoint, &claim).await?;
     let began = Instant::now();
+    ending.trace.serves(began, &mut parts.headers);
     slot.bill(account.map(|account| account.bill(began)));
     let waited = began - queued;
     endpoint.metrics.waited(waited);

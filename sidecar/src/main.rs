@@ -29,6 +29,7 @@ mod relay;
 mod respond;
 mod route;
 mod run;
+mod trace;
 mod upload;
 mod upstream;
 mod usage;

@@ -37,3 +37,5 @@ mod site;
 mod slots;
 mod tls;
 mod tokens;
+#[cfg(feature = "otlp")]
+mod traces;

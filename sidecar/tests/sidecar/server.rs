@@ -178,7 +178,7 @@ impl Server {
     }
 }
 
-fn read_head(reader: &mut BufReader<TcpStream>) -> Option<Seen> {
+pub fn read_head(reader: &mut BufReader<TcpStream>) -> Option<Seen> {
     let mut seen = Seen::default();
     loop {
         let mut bytes = Vec::new();
@@ -199,7 +199,7 @@ fn read_head(reader: &mut BufReader<TcpStream>) -> Option<Seen> {
     }
 }
 
-fn read_body(reader: &mut BufReader<TcpStream>, seen: &Seen) -> Option<Vec<u8>> {
+pub fn read_body(reader: &mut BufReader<TcpStream>, seen: &Seen) -> Option<Vec<u8>> {
     if seen.header("transfer-encoding") != Some("chunked") {
         let length = seen.header("content-length").map_or(0, |length| length.parse().unwrap());
         let mut body = vec![0; length];

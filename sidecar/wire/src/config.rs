@@ -51,6 +51,10 @@ pub struct SidecarConfig {
     /// The policy bundle that devices get; read again when it changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy_file: Option<String>,
+    /// Where spans go, `http://HOST:PORT` of a collector that takes OTLP as JSON; only in programs built with the feature
+    /// `otlp`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_collector: Option<String>,
 }
 
 fn default_admin() -> String {

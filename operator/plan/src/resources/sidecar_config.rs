@@ -49,6 +49,7 @@ fn config(valid: &Valid) -> SidecarConfig {
         },
         relay_model_errors: false,
         policy_file: Some(format!("{}/{}", paths::POLICY_FOLDER, paths::POLICY_KEY)),
+        trace_collector: None,
     }
 }
 
