@@ -13,7 +13,7 @@ export RUST_TEST_THREADS ?= 4
 RESULTS := $(LONGSHORE_CACHE)/log/results.txt
 
 .NOTPARALLEL:
-.PHONY: help demo demo-down test check e2e bench fuzz conformance generate images build tools target
+.PHONY: help demo demo-down test check e2e bench fuzz conformance compat generate images build tools target
 
 help: ## say what there is
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ conformance: target ## HTTP/2 of the real sidecar, in the clear and in TLS, as h
 	@mkdir -p $(LONGSHORE_CACHE)/bin
 	cd sidecar/tests/h2spec && go build -mod=readonly -o $(LONGSHORE_CACHE)/bin/h2spec github.com/summerwind/h2spec/cmd/h2spec
 	H2SPEC=$(LONGSHORE_CACHE)/bin/h2spec $(CARGO_TEST) --test sidecar conformance -- --ignored --nocapture
+
+compat: build ## real model servers and clients: each call at the server and through the sidecar, compared
+	@e2e/compat/run.sh
 
 generate: target ## write again whatever is generated and committed
 	UPDATE=1 $(CARGO_TEST) committed

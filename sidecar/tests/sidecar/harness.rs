@@ -318,6 +318,7 @@ impl Reply {
         assert_eq!(self.header("longshore-endpoint"), Some("edge-3"));
         let problem = self.json();
         assert_eq!(problem["outcome"], outcome);
+        assert_eq!(problem["error"], outcome, "what clients of the Open Inference Protocol read");
         assert_eq!(problem["advice"], self.header("longshore-advice").unwrap());
         assert!(self.body.len() <= 200 && problem["estimatedWaitMilliseconds"].is_u64());
     }

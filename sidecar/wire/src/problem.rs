@@ -14,6 +14,9 @@ pub const BYTES_MAX: usize = 200;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
+    /// The outcome once more: clients of the Open Inference Protocol look here and complain where nothing stands.
+    #[serde(default)]
+    pub error: String,
     /// How the request ended.
     pub outcome: Outcome,
     /// What the device should do.
@@ -26,7 +29,12 @@ impl Problem {
     /// The problem for an outcome; the advice comes from the table.
     #[must_use]
     pub fn new(outcome: Outcome, estimated_wait_milliseconds: u64) -> Self {
-        Self { outcome, advice: outcome.row().advice, estimated_wait_milliseconds }
+        Self {
+            error: outcome.word().to_owned(),
+            outcome,
+            advice: outcome.row().advice,
+            estimated_wait_milliseconds,
+        }
     }
 
     /// The body.

@@ -52,8 +52,12 @@ fn no_problem_is_longer_than_a_refusal_may_be() {
 fn a_problem_names_outcome_advice_and_wait() {
     let body: serde_json::Value =
         serde_json::from_str(&Problem::new(Outcome::QueueFull, 18).to_json()).unwrap();
-    let want =
-        serde_json::json!({"outcome": "queue_full", "advice": "elsewhere", "estimatedWaitMilliseconds": 18});
+    let want = serde_json::json!({
+        "error": "queue_full",
+        "outcome": "queue_full",
+        "advice": "elsewhere",
+        "estimatedWaitMilliseconds": 18,
+    });
     assert_eq!(body, want);
 }
 
