@@ -12,19 +12,19 @@ use std::{
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::{sync::OwnedSemaphorePermit, task::AbortHandle};
 use wire::Outcome;
 
 use crate::{
     ending::Ending,
     endpoint::Endpoint,
-    listen::stream::{SharedPace, with},
+    listen::pace::{SharedPace, with},
     queue::Slot,
-    upstream::Lease,
+    upstream::body::ServerBody,
 };
 
-/// What hyper sends.
+/// What a device is sent.
 pub struct ReplyBody {
     kind: Kind,
     request: Option<OpenRequest>,
@@ -79,7 +79,7 @@ impl Body for ReplyBody {
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Text(text) => text.is_empty(),
-            Kind::Answer(answer) => answer.is_over && answer.body.is_end_stream(),
+            Kind::Answer(answer) => answer.is_over,
             Kind::Grpc(body) => body.is_end_stream(),
         }
     }
@@ -87,7 +87,7 @@ impl Body for ReplyBody {
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Text(text) => SizeHint::with_exact(text.len() as u64),
-            Kind::Answer(answer) => answer.body.size_hint(),
+            Kind::Answer(answer) => answer.size_hint(),
             Kind::Grpc(body) => body.size_hint(),
         }
     }
@@ -184,10 +184,6 @@ impl Drop for Work {
 
 /// What ends with a response.
 pub struct Held {
-    /// A connection of its own; gRPC has none.
-    pub lease: Option<Lease>,
-    /// Whether the connection can carry another request afterwards.
-    pub reusable: bool,
     pub work: Option<Work>,
     /// The place of a relay.
     pub place: Option<OwnedSemaphorePermit>,
@@ -203,9 +199,6 @@ impl Held {
             (_, Some(work)) => work.fail(),
             (_, None) => {}
         }
-        if let Some(lease) = self.lease.filter(|_| outcome == Outcome::Served && self.reusable) {
-            lease.give_back();
-        }
         drop(self.place);
         if let Some(ending) = self.ending {
             ending.finish(outcome);
@@ -213,32 +206,43 @@ impl Held {
     }
 }
 
-type HeldCell = Arc<Mutex<Option<Held>>>;
+/// A response that has not ended.
+struct Open {
+    body: ServerBody,
+    held: Held,
+}
 
-fn end(held: &HeldCell, outcome: Outcome) -> bool {
-    let held = held.lock().unwrap_or_else(PoisonError::into_inner).take();
-    held.map(|held| held.end(outcome)).is_some()
+type OpenCell = Arc<Mutex<Option<Open>>>;
+
+fn end(open: &OpenCell, outcome: Outcome) {
+    let open = open.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(Open { body, held }) = open {
+        drop(body);
+        held.end(outcome);
+    }
 }
 
 /// A response body with its deadline.
 pub struct Answer {
-    body: Incoming,
-    held: HeldCell,
+    /// Empty when the deadline has passed.
+    open: OpenCell,
     watchdog: Option<AbortHandle>,
     is_over: bool,
 }
 
 impl Answer {
-    pub fn new(body: Incoming, held: Held, deadline: Instant) -> Self {
-        let held: HeldCell = Arc::new(Mutex::new(Some(held)));
-        let mut answer = Self { body, held, watchdog: None, is_over: false };
-        answer.settle();
-        if !answer.is_over {
+    pub fn new(body: ServerBody, held: Held, deadline: Instant) -> Self {
+        let is_over = body.is_over();
+        let open: OpenCell = Arc::new(Mutex::new(Some(Open { body, held })));
+        let mut answer = Self { open, watchdog: None, is_over };
+        if is_over {
+            end(&answer.open, Outcome::Served);
+        } else {
             // Its own task: a body is not polled while its reader takes nothing, and the slot must not wait for that.
-            let held = Arc::clone(&answer.held);
+            let open = Arc::clone(&answer.open);
             let watch = async move {
                 tokio::time::sleep_until(deadline.into()).await;
-                end(&held, Outcome::Expired);
+                end(&open, Outcome::Expired);
             };
             answer.watchdog = Some(tokio::spawn(watch).abort_handle());
         }
@@ -249,33 +253,26 @@ impl Answer {
         if self.is_over {
             return Poll::Ready(None);
         }
-        if self.held.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Open { body, .. }) = &mut *open else {
             return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
+        };
+        let piece = ready!(body.poll_piece(cx));
+        self.is_over = body.is_over();
+        drop(open);
+        match &piece {
+            Some(Err(_)) => end(&self.open, Outcome::UpstreamFailed),
+            // The last byte is handed over: nobody need ask again, so this is the end.
+            _ if self.is_over => end(&self.open, Outcome::Served),
+            _ => {}
         }
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        match frame {
-            Some(Err(error)) => {
-                end(&self.held, Outcome::UpstreamFailed);
-                Poll::Ready(Some(Err(io::Error::other(error))))
-            }
-            frame => {
-                if frame.is_none() {
-                    self.is_over = true;
-                    end(&self.held, Outcome::Served);
-                } else {
-                    self.settle();
-                }
-                Poll::Ready(frame.map(|frame| frame.map_err(io::Error::other)))
-            }
-        }
+        Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
     }
 
-    /// The last byte is handed over: hyper need not ask again, so this is the end.
-    fn settle(&mut self) {
-        if self.body.is_end_stream() {
-            self.is_over = true;
-            end(&self.held, Outcome::Served);
-        }
+    fn size_hint(&self) -> SizeHint {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = if self.is_over { Some(0) } else { open.as_ref().and_then(|open| open.body.left()) };
+        left.map(SizeHint::with_exact).unwrap_or_default()
     }
 }
 
@@ -285,6 +282,6 @@ impl Drop for Answer {
             watchdog.abort();
         }
         // The reader has left: the lease closes its connection, the ending counts it.
-        drop(self.held.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.open.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }

@@ -8,8 +8,6 @@ use http::{
     header::{CONTENT_TYPE, HOST},
     request,
 };
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use tokio::{sync::OwnedSemaphorePermit, time::timeout_at};
 use wire::{Outcome, header};
 
@@ -21,14 +19,12 @@ use crate::{
     respond::{self, Refusal, Reply},
     route::Context,
     upload::Upload,
-    upstream::{Lease, Upstream},
+    upstream::{Upstream, body::ServerBody},
 };
 
 /// A response of the server and what it holds.
 pub struct Passage {
-    pub lease: Lease,
-    pub response: Response<Incoming>,
-    pub reusable: bool,
+    pub response: Response<ServerBody>,
     pub work: Option<Work>,
     /// The place of a relay.
     pub place: Option<OwnedSemaphorePermit>,
@@ -83,13 +79,7 @@ pub async fn finish(cx: &Context, passage: Passage, ending: Ending) -> Result<Re
 /// Passes an answer on; the slot goes with its last byte.
 pub fn served(cx: &Context, passage: Passage, ending: Option<Ending>) -> Reply {
     let (parts, body) = passage.response.into_parts();
-    let held = Held {
-        lease: Some(passage.lease),
-        reusable: passage.reusable,
-        work: passage.work,
-        place: passage.place,
-        ending,
-    };
+    let held = Held { work: passage.work, place: passage.place, ending };
     let is_inference = held.ending.is_some();
     let mut reply = Response::new(ReplyBody::answer(Answer::new(body, held, passage.deadline)));
     *reply.status_mut() = parts.status;
@@ -110,10 +100,7 @@ pub fn times(headers: &mut HeaderMap, waited: Duration, service: Duration) {
 /// The server refused: its status goes on, its text goes to the log. Servers have put secrets into such texts.
 async fn rejected(cx: &Context, passage: Passage) -> Reply {
     let status = passage.response.status();
-    let (text, is_over) = error_text(passage.response.into_body(), passage.deadline).await;
-    if is_over && passage.reusable {
-        passage.lease.give_back();
-    }
+    let text = error_text(passage.response.into_body(), passage.deadline).await;
     if let Some(work) = passage.work {
         work.fail();
     }
@@ -128,25 +115,19 @@ async fn rejected(cx: &Context, passage: Passage) -> Reply {
     reply
 }
 
-/// The beginning of the server's text, and whether the body ended with it.
-async fn error_text(mut body: Incoming, deadline: Instant) -> (String, bool) {
+/// The beginning of the server's text.
+async fn error_text(mut body: ServerBody, deadline: Instant) -> String {
     const READ_BYTES_MAX: usize = 4096;
     const CHARS_MAX: usize = 200;
     let mut bytes = Vec::new();
     let read = async {
         while bytes.len() < READ_BYTES_MAX {
-            match body.frame().await {
-                Some(Ok(frame)) => bytes.extend(frame.into_data().unwrap_or_default()),
-                Some(Err(_)) => return false,
-                None => return true,
-            }
+            let Some(Ok(piece)) = body.piece().await else { break };
+            bytes.extend(piece);
         }
-        false
     };
-    let is_over = timeout_at(deadline.into(), read).await.unwrap_or(false);
-    let text =
-        String::from_utf8_lossy(&bytes).chars().filter(|char| !char.is_control()).take(CHARS_MAX).collect();
-    (text, is_over)
+    let _ = timeout_at(deadline.into(), read).await;
+    String::from_utf8_lossy(&bytes).chars().filter(|char| !char.is_control()).take(CHARS_MAX).collect()
 }
 
 /// Whether a status of the server says that a probe succeeded.

@@ -7,7 +7,6 @@ use std::{
 };
 
 use http::{Method, Request, StatusCode, request};
-use hyper::body::Incoming;
 use tokio::time::timeout_at;
 use wire::Outcome;
 
@@ -20,6 +19,7 @@ use crate::{
     forward::{self, Passage},
     grpc::message::{self, Names},
     headers,
+    incoming::Incoming,
     listen::sniff::Protocol,
     load::{Claim, situation},
     queue::{NoSlot, Slot},
@@ -94,7 +94,6 @@ pub async fn admitted(
         admit(&endpoint, &claim, Some(length))?;
     }
     gather(&endpoint, &mut upload, &claim).await?;
-    cx.unread = !upload.is_at_hand();
     admit(&endpoint, &claim, None)?;
 
     let queued = Instant::now();
@@ -158,12 +157,12 @@ pub fn arriving(endpoint: &Endpoint, body: Incoming) -> Result<Upload, Refusal> 
     };
     let place =
         Arc::clone(&endpoint.uploads).try_acquire_owned().map_err(|_| Refusal::from(Outcome::QueueFull))?;
-    Ok(Upload::arriving(body, bounds, place))
+    Ok(Upload::arriving(body, bounds, Arc::clone(&endpoint.room), place))
 }
 
 async fn gather(endpoint: &Endpoint, upload: &mut Upload, claim: &Claim) -> Result<(), Refusal> {
     let gathered = async {
-        while upload.gather(&endpoint.upload_memory).await.map_err(refusal_of)? {
+        while upload.gather().await.map_err(refusal_of)? {
             judge_again(endpoint, upload, claim)?;
         }
         Ok::<(), Refusal>(())
@@ -209,17 +208,14 @@ async fn forward(
     admitted: Admitted,
 ) -> Result<Passage, Refusal> {
     let Admitted { parts, upload, slot, times } = admitted;
-    let reusable = upload.is_at_hand();
     let fault = upload.fault_cell();
     let request = forward::request(upstream, Method::POST, parts.uri.path(), &parts.headers, upload);
     let work = Work::begin(endpoint, slot);
     let sending = upstream.send(request);
-    let (work, (lease, response)) = answered(endpoint, work, times.deadline, &fault, sending).await?;
+    let (work, response) = answered(endpoint, work, times.deadline, &fault, sending).await?;
     let service = work.elapsed(Instant::now());
     Ok(Passage {
-        lease,
         response,
-        reusable,
         work: Some(work),
         place: None,
         deadline: times.deadline,

@@ -126,12 +126,11 @@ async fn probe_http(endpoint: &Endpoint, upstream: &Arc<Upstream>) -> Probe {
         match timeout(PROBE_MAX, upstream.send(forward::probe(upstream, path))).await {
             Err(_) => return Probe::Silent,
             Ok(Err(error)) => return Probe::No(error.to_string()),
-            Ok(Ok((lease, response))) => {
+            Ok(Ok(response)) => {
                 let status = response.status();
-                let read = timeout(PROBE_MAX, http_body_util::BodyExt::collect(response.into_body())).await;
-                if matches!(read, Ok(Ok(_))) {
-                    lease.give_back();
-                }
+                // Read to its end, so that the connection can be used again.
+                let mut body = response.into_body();
+                let _ = timeout(PROBE_MAX, async { while let Some(Ok(_)) = body.piece().await {} }).await;
                 if !forward::is_yes(status) {
                     return Probe::No(format!("GET {path}: {status}"));
                 }

@@ -7,13 +7,13 @@ use std::{
 };
 
 use http::{Method, Request};
-use hyper::body::Incoming;
 use tokio::{sync::OwnedSemaphorePermit, time::timeout_at};
 use wire::{Outcome, path};
 
 use crate::{
     endpoint::Endpoint,
     forward::{self, Passage},
+    incoming::Incoming,
     infer,
     respond::{self, Refusal, Reply},
     route::Context,
@@ -63,7 +63,7 @@ pub async fn relay(
     let Begun { place, deadline } = begin(endpoint, request)?;
     let path = request.uri().path();
     let onward = forward::request(upstream, Method::GET, path, request.headers(), Upload::default());
-    let (lease, response) = answered(endpoint, deadline, upstream.send(onward)).await?;
+    let response = answered(endpoint, deadline, upstream.send(onward)).await?;
     let status = response.status();
     if status.is_client_error() {
         return Err(Refusal::with_status(Outcome::Rejected, status));
@@ -72,16 +72,7 @@ pub async fn relay(
         return Err(Outcome::UpstreamFailed.into());
     }
     let (waited, service) = (Duration::ZERO, Duration::ZERO);
-    let passage = Passage {
-        lease,
-        response,
-        reusable: true,
-        work: None,
-        place: Some(place),
-        deadline,
-        waited,
-        service,
-    };
+    let passage = Passage { response, work: None, place: Some(place), deadline, waited, service };
     Ok(forward::served(cx, passage, None))
 }
 

@@ -13,7 +13,8 @@ use crate::{
     admit,
     answer::ReplyBody,
     endpoint::Endpoint,
-    listen::{head::Fault, sniff::Protocol},
+    http1::head::Fault,
+    listen::sniff::Protocol,
     load::{self, Claim},
 };
 

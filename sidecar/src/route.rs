@@ -5,9 +5,9 @@ use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc};
 
 use http::{
     HeaderValue, Method, Request, StatusCode,
-    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST},
+    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST},
 };
-use hyper::body::{Body, Incoming};
+use hyper::body::{self, Body};
 use wire::{Outcome, grpc::CONTENT_TYPE as GRPC, path::Target};
 
 use crate::{
@@ -16,13 +16,14 @@ use crate::{
     drain::Phase,
     ending::Ending,
     endpoint::Endpoint,
-    grpc, headers, infer,
+    grpc, headers,
+    http1::head::is_authority,
+    incoming::Incoming,
+    infer,
     listen::{
         crowd::Source,
-        head::is_authority,
-        pace::Pace,
+        pace::{Pace, SharedPace, with},
         sniff::Protocol,
-        stream::{SharedPace, with},
     },
     own,
     queue::share::Party,
@@ -33,11 +34,11 @@ use crate::{
 /// The requests of one connection.
 #[derive(Clone)]
 pub struct Requests {
-    endpoint: Arc<Endpoint>,
+    pub endpoint: Arc<Endpoint>,
     protocol: Protocol,
     source: Source,
     peer: Option<Arc<Peer>>,
-    pace: SharedPace,
+    pub pace: SharedPace,
 }
 
 /// What is known of a request apart from the request.
@@ -49,8 +50,6 @@ pub struct Context {
     pub peer: Option<Arc<Peer>>,
     pub device: Option<Device>,
     pub form: Option<LoadForm>,
-    /// The body, or a part of it, is still on its way.
-    pub unread: bool,
 }
 
 impl Requests {
@@ -63,6 +62,30 @@ impl Requests {
     ) -> Self {
         Self { endpoint, protocol, source, peer, pace }
     }
+
+    /// Answers one.
+    pub async fn answer(&self, request: Request<Incoming>) -> Reply {
+        let protocol = if is_grpc(self.protocol, &request) { Protocol::Grpc } else { self.protocol };
+        let mut cx = Context {
+            form: respond::load_form(&self.endpoint, protocol, request.headers()),
+            endpoint: Arc::clone(&self.endpoint),
+            protocol,
+            source: self.source,
+            peer: self.peer.clone(),
+            device: None,
+        };
+        let (mut reply, is_cut) = match dispatch(&mut cx, request, &self.pace).await {
+            Ok(reply) => (reply, false),
+            Err(refusal) => (refuse(&cx, &refusal), refusal.outcome == Outcome::Malformed),
+        };
+        // One that leaves sends its devices away while it still serves: their next connection leads to another pod of the
+        // node, if there is one.
+        let is_leaving = cx.endpoint.drain.phase() >= Phase::Quiet;
+        if cx.protocol == Protocol::Http1 && (is_cut || is_leaving) {
+            reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        reply
+    }
 }
 
 impl Context {
@@ -72,25 +95,18 @@ impl Context {
     }
 }
 
-impl hyper::service::Service<Request<Incoming>> for Requests {
+impl hyper::service::Service<Request<body::Incoming>> for Requests {
     type Response = Reply;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Reply, Infallible>> + Send>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<body::Incoming>) -> Self::Future {
         let open = OpenRequest::begin(&self.pace);
-        let pace = Arc::clone(&self.pace);
-        let protocol = if is_grpc(self.protocol, &request) { Protocol::Grpc } else { self.protocol };
-        let cx = Context {
-            form: respond::load_form(&self.endpoint, protocol, request.headers()),
-            endpoint: Arc::clone(&self.endpoint),
-            protocol,
-            source: self.source,
-            peer: self.peer.clone(),
-            device: None,
-            unread: !request.body().is_end_stream(),
-        };
-        Box::pin(async move { Ok(answer(cx, request, &pace).await.map(|body| body.within(open))) })
+        let requests = self.clone();
+        Box::pin(async move {
+            let reply = requests.answer(request.map(Incoming::Http2)).await;
+            Ok(reply.map(|body| body.within(open)))
+        })
     }
 }
 
@@ -102,34 +118,12 @@ fn is_grpc(protocol: Protocol, request: &Request<Incoming>) -> bool {
         && kind.is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', ';']))
 }
 
-async fn answer(mut cx: Context, request: Request<Incoming>, pace: &SharedPace) -> Reply {
-    /// A body this short came with its head, and hyper has read it.
-    const SHORT_BYTES: u64 = 4096;
-    let length = content_length(&request);
-    let is_short =
-        length.is_some_and(|bytes| bytes <= SHORT_BYTES) && !request.headers().contains_key(EXPECT);
-    let (mut reply, is_cut) = match dispatch(&mut cx, request, pace).await {
-        Ok(reply) => (reply, false),
-        Err(refusal) => {
-            tracing::debug!(outcome = refusal.outcome.word(), "refused");
-            if cx.unread && cx.protocol == Protocol::Http1 {
-                with(pace, |pace| pace.left_unread());
-            }
-            let is_cut = refusal.outcome == Outcome::Malformed || (cx.unread && !is_short);
-            let reply = match cx.protocol {
-                Protocol::Grpc => grpc::respond::refuse(&cx.endpoint, &refusal, cx.form),
-                Protocol::Http1 | Protocol::Http2 => respond::refuse(&cx.endpoint, &refusal, cx.form),
-            };
-            (reply, is_cut)
-        }
-    };
-    // One that leaves sends its devices away while it still serves: their next connection leads to another pod of the
-    // node, if there is one.
-    let is_leaving = cx.endpoint.drain.phase() >= Phase::Quiet;
-    if cx.protocol == Protocol::Http1 && (is_cut || is_leaving) {
-        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+fn refuse(cx: &Context, refusal: &Refusal) -> Reply {
+    tracing::debug!(outcome = refusal.outcome.word(), "refused");
+    match cx.protocol {
+        Protocol::Grpc => grpc::respond::refuse(&cx.endpoint, refusal, cx.form),
+        Protocol::Http1 | Protocol::Http2 => respond::refuse(&cx.endpoint, refusal, cx.form),
     }
-    reply
 }
 
 async fn dispatch(
@@ -182,7 +176,7 @@ fn find(cx: &Context, request: &Request<Incoming>) -> Result<Target, Refusal> {
     Err(Refusal { status, allow: Some(target.method()), ..Outcome::NotFound.into() })
 }
 
-/// What [`crate::listen::head`] checks for HTTP/1, as far as HTTP/2 leaves room for it.
+/// What [`crate::http1::head`] checks for HTTP/1, as far as HTTP/2 leaves room for it.
 fn check_http2(cx: &Context, request: &Request<Incoming>) -> Result<(), Refusal> {
     let headers = request.headers();
     if headers.len() > cx.endpoint.config.limits.headers {

@@ -1,10 +1,10 @@
-//! The body of a request on its way in. In: hyper's incoming body. Out: a body for the model server, its beginning or the
-//! whole of it already at hand. It never holds more than its share of the counted buffer, and never reads what it holds.
+//! The body of a request on its way in. In: the body as it arrives. Out: a body for the model server, its beginning or the
+//! whole of it already at hand. It never holds more than its share of what is counted, here or in the kernel, and never
+//! reads what it holds.
 
 use std::{
     collections::VecDeque,
     future::poll_fn,
-    io,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
@@ -12,16 +12,31 @@ use std::{
 };
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Sleep, sleep_until},
 };
 
-use crate::admit::Arrival;
+use crate::{
+    admit::Arrival,
+    http1::wire::Moved,
+    incoming::Incoming,
+    pipe::{Pipe, Pipes},
+};
 
-/// Most of one body that waits in memory for a slot; a longer one waits in the client.
+/// Most of one body that waits here for a slot; a longer one waits in the client.
 pub const HELD_BYTES_MAX: u64 = 1 << 20;
+/// From here on a pipe costs less than to read.
+const MOVED_BYTES_MIN: u64 = 48 << 10;
+
+/// Where bodies wait.
+#[derive(Debug)]
+pub struct Room {
+    /// One permit for each byte.
+    pub memory: Arc<Semaphore>,
+    pub pipes: Arc<Pipes>,
+}
 
 /// Why a body did not arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,7 +59,22 @@ pub type FaultCell = Arc<Mutex<Option<Fault>>>;
 pub struct Upload {
     held: VecDeque<Bytes>,
     held_bytes: u64,
+    /// What comes behind that, and waits in the kernel.
+    piped: Option<Piped>,
     rest: Option<Rest>,
+}
+
+/// A part of a body.
+pub enum Piece {
+    Bytes(Bytes),
+    Piped(Piped),
+}
+
+/// Bytes in a pipe, which count as long as they are there.
+#[derive(Debug)]
+pub struct Piped {
+    pub pipe: Pipe,
+    memory: Option<OwnedSemaphorePermit>,
 }
 
 /// A piece that counts as long as it, or a copy of it, is held.
@@ -64,6 +94,9 @@ struct Rest {
     progress: Progress,
     speed: Speed,
     fault: FaultCell,
+    room: Arc<Room>,
+    /// For what is moved next.
+    pipe: Option<Pipe>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -96,11 +129,11 @@ impl Upload {
     pub fn of(parts: impl IntoIterator<Item = Bytes>) -> Self {
         let held: VecDeque<Bytes> = parts.into_iter().collect();
         let held_bytes = held.iter().map(|part| part.len() as u64).sum();
-        Self { held, held_bytes, rest: None }
+        Self { held, held_bytes, ..Self::default() }
     }
 
     /// A body that arrives; `place` is given back when it has.
-    pub fn arriving(body: Incoming, bounds: Bounds, place: OwnedSemaphorePermit) -> Self {
+    pub fn arriving(body: Incoming, bounds: Bounds, room: Arc<Room>, place: OwnedSemaphorePermit) -> Self {
         let progress =
             Progress { window: bounds.window, bytes_min: bounds.window_bytes_min, bytes: 0, timer: None };
         let rest = Rest {
@@ -111,6 +144,8 @@ impl Upload {
             progress,
             speed: Speed::default(),
             fault: FaultCell::default(),
+            room,
+            pipe: None,
             _place: place,
         };
         tracing::debug!("upload began");
@@ -124,7 +159,11 @@ impl Upload {
 
     /// The same body once more, where all of it is at hand.
     pub fn copy(&self) -> Option<Self> {
-        self.is_at_hand().then(|| Self { held: self.held.clone(), held_bytes: self.held_bytes, rest: None })
+        (self.is_at_hand() && self.piped.is_none()).then(|| Self {
+            held: self.held.clone(),
+            held_bytes: self.held_bytes,
+            ..Self::default()
+        })
     }
 
     /// How the rest comes in; `None` where its length is unknown or its speed not measured.
@@ -136,8 +175,8 @@ impl Upload {
     }
 
     /// The first bytes, as many as asked for unless the body is shorter.
-    pub async fn start(&mut self, bytes: usize, memory: &Arc<Semaphore>) -> Result<Vec<u8>, Fault> {
-        while self.held_bytes < bytes as u64 && self.read(memory).await? {}
+    pub async fn start(&mut self, bytes: usize) -> Result<Vec<u8>, Fault> {
+        while self.held_bytes < bytes as u64 && self.read().await? {}
         Ok(self.held.iter().flatten().copied().take(bytes).collect())
     }
 
@@ -156,23 +195,28 @@ impl Upload {
         self.rest.as_ref().map(|rest| Arc::clone(&rest.fault)).unwrap_or_default()
     }
 
-    /// Reads one piece; `false` when the body is at hand, its share of memory is full, or no memory is left.
-    pub async fn gather(&mut self, memory: &Arc<Semaphore>) -> Result<bool, Fault> {
-        /// hyper hands over at most its buffer at once.
-        const ROOM: usize = 32 << 10;
-        if self.held_bytes >= HELD_BYTES_MAX || memory.available_permits() < ROOM {
+    /// Takes one piece in; `false` when the body is at hand, its share of room is full, or no room is left.
+    pub async fn gather(&mut self) -> Result<bool, Fault> {
+        /// At most so much comes at once where it is read.
+        const READ_BYTES: usize = 64 << 10;
+        let Some(rest) = &self.rest else { return Ok(false) };
+        let held = self.held_bytes + self.piped.as_ref().map_or(0, |piped| piped.pipe.bytes());
+        if held >= HELD_BYTES_MAX || rest.room.memory.available_permits() < READ_BYTES {
             return Ok(false);
         }
-        self.read(memory).await
+        if self.piped.is_some() || rest.should_move() { self.fill_pipe().await } else { self.read().await }
     }
 
     /// `false` when the body is at hand.
-    async fn read(&mut self, memory: &Arc<Semaphore>) -> Result<bool, Fault> {
+    async fn read(&mut self) -> Result<bool, Fault> {
         let Some(rest) = &mut self.rest else { return Ok(false) };
         match poll_fn(|cx| rest.poll(cx)).await {
             Some(Ok(data)) => {
                 rest.speed.record(Instant::now(), data.len() as u64);
-                self.hold(data, memory);
+                let data = counted(data, &rest.room);
+                self.held_bytes += data.len() as u64;
+                self.held.push_back(data);
+                self.rest.take_if(|rest| rest.body.is_end_stream() && rest.is_whole());
             }
             Some(Err(fault)) => return Err(fault),
             None => self.rest = None,
@@ -180,14 +224,72 @@ impl Upload {
         Ok(true)
     }
 
-    fn hold(&mut self, data: Bytes, memory: &Arc<Semaphore>) {
-        let bytes = u32::try_from(data.len()).unwrap_or(u32::MAX);
-        self.held_bytes += u64::from(bytes);
-        // Memory can have run out since it was looked at by one buffer per upload, and their number has a limit.
-        self.held.push_back(match Arc::clone(memory).try_acquire_many_owned(bytes) {
-            Ok(memory) => Bytes::from_owner(Counted { data, _memory: memory }),
-            Err(_) => data,
-        });
+    /// `false` when the body is at hand or the pipe is full.
+    async fn fill_pipe(&mut self) -> Result<bool, Fault> {
+        let Some(rest) = &mut self.rest else { return Ok(false) };
+        let Some(piped) = self.piped.take().or_else(|| Piped::empty(&rest.room)) else {
+            return self.read().await;
+        };
+        let piped = self.piped.insert(piped);
+        let room = rest.room.memory.available_permits();
+        match poll_fn(|cx| rest.poll_move(cx, &piped.pipe, room.min(HELD_BYTES_MAX as usize))).await? {
+            Moved::Full => return Ok(false),
+            Moved::Bytes(bytes) => {
+                rest.speed.record(Instant::now(), bytes as u64);
+                piped.filled(bytes, &rest.room);
+            }
+        }
+        self.rest.take_if(|rest| rest.body.is_end_stream() && rest.is_whole());
+        Ok(true)
+    }
+
+    /// The next piece, for who can take bytes out of a pipe.
+    pub fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Piece, Fault>>> {
+        if let Some(data) = self.held.pop_front() {
+            self.held_bytes -= data.len() as u64;
+            return Poll::Ready(Some(Ok(Piece::Bytes(data))));
+        }
+        if let Some(piped) = self.piped.take() {
+            return Poll::Ready(Some(Ok(Piece::Piped(piped))));
+        }
+        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
+        let piece = match ready!(rest.poll_piece(cx)) {
+            Ok(piece) => piece,
+            Err(fault) => {
+                *rest.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+                return Poll::Ready(Some(Err(fault)));
+            }
+        };
+        self.rest.take_if(|rest| piece.is_none() || (rest.body.is_end_stream() && rest.is_whole()));
+        Poll::Ready(piece.map(Ok))
+    }
+}
+
+/// Counts what is held as long as it, or a copy of it, is held. Room can have run out since it was looked at by one piece
+/// per upload, and their number has a limit.
+fn counted(data: Bytes, room: &Room) -> Bytes {
+    match permit(data.len(), room) {
+        Some(memory) => Bytes::from_owner(Counted { data, _memory: memory }),
+        None => data,
+    }
+}
+
+fn permit(bytes: usize, room: &Room) -> Option<OwnedSemaphorePermit> {
+    let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+    Arc::clone(&room.memory).try_acquire_many_owned(bytes).ok()
+}
+
+impl Piped {
+    fn empty(room: &Room) -> Option<Self> {
+        Some(Self { pipe: room.pipes.take()?, memory: None })
+    }
+
+    fn filled(&mut self, bytes: usize, room: &Room) {
+        self.pipe.filled(bytes);
+        match (&mut self.memory, permit(bytes, room)) {
+            (Some(memory), Some(more)) => memory.merge(more),
+            (memory, more) => *memory = memory.take().or(more),
+        }
     }
 }
 
@@ -202,17 +304,67 @@ impl Rest {
         self.body.size_hint().exact().or_else(|| self.length?.checked_sub(self.seen))
     }
 
+    /// Whether it is as long as it was said to be.
+    fn is_whole(&self) -> bool {
+        self.length.is_none_or(|length| self.seen == length)
+    }
+
+    /// Whether what is to come is worth a pipe. A length that a message gives is counted by reading.
+    fn should_move(&self) -> bool {
+        self.length.is_none()
+            && self.body.can_move()
+            && self.bytes_left().is_some_and(|left| left >= MOVED_BYTES_MIN)
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Piece>, Fault>> {
+        if self.pipe.is_some() || self.should_move() {
+            let pipe = self.pipe.take().or_else(|| self.room.pipes.take());
+            if let Some(mut pipe) = pipe {
+                return match self.poll_move(cx, &pipe, usize::MAX) {
+                    Poll::Ready(Ok(Moved::Bytes(bytes))) => {
+                        pipe.filled(bytes);
+                        Poll::Ready(Ok(Some(Piece::Piped(Piped { pipe, memory: None }))))
+                    }
+                    Poll::Ready(Ok(Moved::Full)) => Poll::Ready(Err(Fault::Left)),
+                    Poll::Ready(Err(fault)) => Poll::Ready(Err(fault)),
+                    Poll::Pending => {
+                        self.pipe = Some(pipe);
+                        Poll::Pending
+                    }
+                };
+            }
+        }
+        self.poll(cx).map(|data| data.transpose().map(|data| data.map(Piece::Bytes)))
+    }
+
+    fn poll_move(
+        &mut self,
+        cx: &mut Context<'_>,
+        pipe: &Pipe,
+        bytes_max: usize,
+    ) -> Poll<Result<Moved, Fault>> {
+        let Poll::Ready(moved) = self.body.poll_move(cx, pipe, bytes_max) else {
+            return self.progress.poll(cx).map(|()| Err(Fault::TooSlow));
+        };
+        if let Ok(Moved::Bytes(bytes)) = moved {
+            self.seen += bytes as u64;
+            self.progress.bytes += bytes as u64;
+            if self.seen > self.bytes_max {
+                return Poll::Ready(Err(Fault::TooLong));
+            }
+        }
+        Poll::Ready(moved)
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Fault>>> {
         loop {
             let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
                 return self.progress.poll(cx).map(|()| Some(Err(Fault::TooSlow)));
             };
             let data = match frame {
-                None if self.length.is_some_and(|length| self.seen != length) => {
-                    return Poll::Ready(Some(Err(Fault::Broken)));
-                }
+                None if !self.is_whole() => return Poll::Ready(Some(Err(Fault::Broken))),
                 None => return Poll::Ready(None),
-                Some(Err(error)) => return Poll::Ready(Some(Err(fault_of(&error)))),
+                Some(Err(fault)) => return Poll::Ready(Some(Err(fault))),
                 // Trailers end here.
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if !data.is_empty() => data,
@@ -258,19 +410,6 @@ impl Progress {
     }
 }
 
-/// Told apart by what stands at the bottom of hyper's error: bad bytes are the client's, the rest is its absence.
-fn fault_of(error: &hyper::Error) -> Fault {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            let bad = matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput);
-            return if bad { Fault::Broken } else { Fault::Left };
-        }
-        cause = error.source();
-    }
-    Fault::Left
-}
-
 impl Body for Upload {
     type Data = Bytes;
     type Error = Fault;
@@ -279,35 +418,24 @@ impl Body for Upload {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        let me = &mut *self;
-        if let Some(data) = me.held.pop_front() {
-            me.held_bytes -= data.len() as u64;
-            return Poll::Ready(Some(Ok(Frame::data(data))));
-        }
-        let Some(rest) = &mut me.rest else { return Poll::Ready(None) };
-        let polled = ready!(rest.poll(cx));
-        match polled {
-            Some(Ok(data)) => Poll::Ready(Some(Ok(Frame::data(data)))),
-            Some(Err(fault)) => {
-                *rest.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
-                Poll::Ready(Some(Err(fault)))
-            }
-            None => {
-                me.rest = None;
-                Poll::Ready(None)
-            }
-        }
+        let piece = ready!(self.poll_piece(cx));
+        Poll::Ready(piece.map(|piece| match piece? {
+            Piece::Bytes(data) => Ok(Frame::data(data)),
+            // Only a body of HTTP/1 is moved, and that goes to the model server's HTTP.
+            Piece::Piped(_) => Err(Fault::Broken),
+        }))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.held.is_empty() && self.rest.is_none()
+        self.held.is_empty() && self.piped.is_none() && self.rest.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
+        let held = self.held_bytes + self.piped.as_ref().map_or(0, |piped| piped.pipe.bytes());
         match &self.rest {
-            None => SizeHint::with_exact(self.held_bytes),
+            None => SizeHint::with_exact(held),
             Some(rest) => match rest.bytes_left() {
-                Some(left) => SizeHint::with_exact(self.held_bytes + left),
+                Some(left) => SizeHint::with_exact(held + left),
                 None => SizeHint::default(),
             },
         }

@@ -6,11 +6,16 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use crate::{endpoint::Endpoint, forward, grpc, ready::model_path, upload::Upload, upstream::Upstream};
+use crate::{
+    endpoint::Endpoint,
+    forward, grpc,
+    ready::model_path,
+    upload::Upload,
+    upstream::{Upstream, body::ServerBody},
+};
 
 /// A first inference loads code and allocates; more than this is a hang.
 const WARMUP_MAX: Duration = Duration::from_secs(60);
@@ -93,14 +98,13 @@ async fn exchange(
     request: http::Request<Upload>,
 ) -> Result<(StatusCode, Bytes), Failure> {
     let failed = |reason: String| Failure::Failed(reason);
-    let (lease, response) = upstream.send(request).await.map_err(|error| failed(error.to_string()))?;
+    let response = upstream.send(request).await.map_err(|error| failed(error.to_string()))?;
     let status = response.status();
     let text = read(response.into_body()).await.map_err(|error| failed(error.to_string()))?;
-    lease.give_back();
     Ok((status, text))
 }
 
-async fn read(body: Incoming) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
+async fn read(body: ServerBody) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
     Ok(Limited::new(body, METADATA_BYTES_MAX).collect().await?.to_bytes())
 }
 

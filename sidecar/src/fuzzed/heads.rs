@@ -1,8 +1,8 @@
-//! HTTP/1: what the scanner lets through, another parser sees as the same requests, ending at the same bytes.
+//! HTTP/1: what is let through, another parser sees as the same requests, ending at the same bytes.
 
 use httparse::{EMPTY_HEADER, Request, Status, parse_chunk_size};
 
-use crate::listen::{head::Fault, scan::Scanner};
+use crate::http1::{head::Fault, tests::Reader};
 
 const HEADERS_MAX: usize = 16;
 const BYTES_MAX: usize = 512;
@@ -63,26 +63,20 @@ const WORDS: &[&str] = &[
 /// Where the heads end, and how much of another has begun.
 type Reading = (Vec<usize>, usize);
 
-fn scanned(bytes: &[u8], piece: usize) -> Result<Reading, Fault> {
-    let mut scanner = Scanner::new(HEADERS_MAX, BYTES_MAX);
+fn framed(bytes: &[u8], piece: usize) -> Result<Reading, Fault> {
+    let mut reader = Reader::new(HEADERS_MAX, BYTES_MAX);
     let mut ends = Vec::new();
-    for (at, byte) in bytes.iter().enumerate() {
-        if piece != 1 {
-            break;
-        }
-        let was_in_head = scanner.in_head();
-        scanner.scan(&[*byte])?;
-        if was_in_head && !scanner.in_head() {
+    for (at, bytes) in bytes.chunks(piece).enumerate() {
+        let heads = reader.heads;
+        reader.feed(bytes)?;
+        if piece == 1 && reader.heads > heads {
             ends.push(at + 1);
         }
     }
-    if piece != 1 {
-        bytes.chunks(piece).try_for_each(|piece| scanner.scan(piece))?;
-    }
-    Ok((ends, scanner.unfinished()))
+    Ok((ends, reader.unfinished()))
 }
 
-/// The same by another parser and by the letter of RFC 9112, for bytes that the scanner let through.
+/// The same by another parser and by the letter of RFC 9112, for bytes that were let through.
 fn read(bytes: &[u8]) -> Result<Reading, &'static str> {
     let mut ends = Vec::new();
     let mut at = 0;
@@ -144,9 +138,9 @@ fn chunks(bytes: &[u8], mut at: usize) -> Result<usize, &'static str> {
 #[test]
 fn fuzzed_heads() {
     fuzz::run(EXAMPLES, WORDS, |bytes| {
-        let reading = scanned(bytes, 1);
+        let reading = framed(bytes, 1);
         for piece in [2, 3, 7, bytes.len().max(2)] {
-            let (cut, whole) = (scanned(bytes, piece), &reading);
+            let (cut, whole) = (framed(bytes, piece), &reading);
             assert_eq!(
                 cut.map(|(_, unfinished)| unfinished),
                 whole.clone().map(|(_, unfinished)| unfinished),

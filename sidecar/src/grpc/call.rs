@@ -6,7 +6,7 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, response};
-use hyper::body::Incoming;
+use hyper::body;
 use tokio::sync::OwnedSemaphorePermit;
 use wire::{Outcome, grpc};
 
@@ -20,6 +20,7 @@ use crate::{
     answer::{Held, ReplyBody, Work},
     ending::Ending,
     headers,
+    incoming::Incoming,
     infer::{self, Admitted},
     relay::{self, Begun},
     respond::{Refusal, Reply},
@@ -29,7 +30,7 @@ use crate::{
 
 /// A response of the server and what it holds.
 struct Passage {
-    response: Response<Incoming>,
+    response: Response<body::Incoming>,
     work: Option<Work>,
     /// The place of a relay.
     place: Option<OwnedSemaphorePermit>,
@@ -105,7 +106,7 @@ fn onward(
 fn served(cx: &Context, passage: Passage, ending: Option<Ending>) -> Reply {
     let Passage { response, work, place, deadline, waited } = passage;
     let (parts, body) = response.into_parts();
-    let held = Held { lease: None, reusable: false, work, place, ending };
+    let held = Held { work, place, ending };
     if let Some(outcome) = early(&parts) {
         held.end(outcome);
         let mut reply = respond::head(ReplyBody::text(""));

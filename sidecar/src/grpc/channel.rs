@@ -20,11 +20,7 @@ use tokio::{
 };
 use wire::grpc;
 
-use crate::{
-    config::Address,
-    upload::Upload,
-    upstream::{Error, copy},
-};
+use crate::{config::Address, upload::Upload, upstream::Error};
 
 /// What the server may send of one answer before the device takes it.
 const STREAM_WINDOW_BYTES: u32 = 64 << 10;
@@ -79,10 +75,10 @@ impl Channel {
             Err(failed) => failed,
         };
         match failed.take_message().or(copy) {
-            None => Err(Error::Broken(failed.into_error())),
+            None => Err(Error::Broken(failed.into_error().into())),
             Some(again) => {
                 let (mut link, _) = self.link(Some(link.number)).await?;
-                link.sender.send_request(again).await.map_err(Error::Broken)
+                link.sender.send_request(again).await.map_err(|error| Error::Broken(error.into()))
             }
         }
     }
@@ -127,9 +123,18 @@ impl Channel {
             .max_local_error_reset_streams(None)
             .handshake(TokioIo::new(stream))
             .await
-            .map_err(Error::Broken)?;
+            .map_err(|error| Error::Broken(error.into()))?;
         // Its error is also the error of the requests in it. It ends with the last of them once it is replaced.
         tokio::spawn(async move { drop(connection.await) });
         Ok(sender)
     }
+}
+
+/// An inference changes nothing in the server, so that it may be asked for twice.
+fn copy(request: &Request<Upload>) -> Option<Request<Upload>> {
+    let mut copy = Request::new(request.body().copy()?);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    Some(copy)
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::{StreamExt, stream};
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full, StreamBody};
-use hyper::body::{Frame, Incoming};
+use hyper::body::Frame;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use wire::{Outcome, grpc, protobuf};
 
@@ -15,6 +15,7 @@ use crate::{
     answer::ReplyBody,
     drain::Phase,
     endpoint::Endpoint,
+    incoming::Incoming,
     respond::{LoadForm, Refusal, Reply},
     route::Context,
 };

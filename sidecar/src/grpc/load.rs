@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::{StreamExt, stream};
 use http::Request;
 use http_body_util::StreamBody;
-use hyper::body::{Frame, Incoming};
+use hyper::body::Frame;
 use tokio::{
     sync::{OwnedSemaphorePermit, watch},
     time::{Instant, sleep_until},
@@ -19,6 +19,7 @@ use crate::{
     answer::ReplyBody,
     drain::Phase,
     endpoint::Endpoint,
+    incoming::Incoming,
     load,
     respond::{LoadForm, Refusal, Reply},
     route::Context,

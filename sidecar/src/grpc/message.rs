@@ -6,7 +6,6 @@
 
 use std::time::Instant;
 
-use hyper::body::Incoming;
 use tokio::time::timeout_at;
 use wire::{
     Outcome,
@@ -16,6 +15,7 @@ use wire::{
 
 use crate::{
     endpoint::Endpoint,
+    incoming::Incoming,
     infer::{arriving, refusal_of},
     respond::Refusal,
     upload::Upload,
@@ -41,7 +41,7 @@ pub async fn begin(
         Names::Model => protobuf::text(&endpoint.config.model.name),
         Names::Nothing => Vec::new(),
     };
-    let reading = upload.start(FRAME_HEAD_BYTES + field.len(), &endpoint.upload_memory);
+    let reading = upload.start(FRAME_HEAD_BYTES + field.len());
     let start = match timeout_at(deadline.into(), reading).await {
         Err(_) => return Err(Outcome::Expired.into()),
         Ok(start) => start.map_err(refusal_of)?,
@@ -69,7 +69,7 @@ pub async fn short(
         return Err(Outcome::PayloadTooLarge.into());
     }
     // One byte more than it can have: this reads to its end.
-    let reading = upload.start(BODY_BYTES_MAX + 1, &endpoint.upload_memory);
+    let reading = upload.start(BODY_BYTES_MAX + 1);
     match timeout_at(deadline.into(), reading).await {
         Err(_) => Err(Outcome::Expired.into()),
         Ok(body) => Ok(body.map_err(refusal_of)?.split_off(FRAME_HEAD_BYTES)),

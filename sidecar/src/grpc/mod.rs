@@ -14,10 +14,10 @@ pub mod respond;
 pub mod warmup;
 
 use http::Request;
-use hyper::body::Incoming;
 use wire::grpc::Method;
 
 use crate::{
+    incoming::Incoming,
     respond::{Refusal, Reply},
     route::{Context, counted},
 };

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, stream};
 use http::Request;
 use http_body_util::{BodyExt, StreamBody};
-use hyper::body::{Frame, Incoming};
+use hyper::body::Frame;
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use wire::{
     Outcome,
@@ -20,6 +20,7 @@ use crate::{
     answer::ReplyBody,
     drain::Phase,
     endpoint::Endpoint,
+    incoming::Incoming,
     respond::{LoadForm, Refusal, Reply},
     route::Context,
 };

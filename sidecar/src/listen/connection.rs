@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -21,15 +21,23 @@ use wire::Outcome;
 
 use super::{
     crowd::Source,
-    head::Fault,
     open::{Opened, open, prepare},
-    pace::Verdict,
-    scan::Scanner,
+    pace::{SharedPace, Verdict, with},
     sniff::Protocol,
-    stream::{SharedPace, Watched, with},
     transport::{Socket, Transport},
+    watched::Watched,
 };
-use crate::{drain::Phase, endpoint::Endpoint, respond, route::Requests};
+use crate::{
+    drain::Phase,
+    endpoint::Endpoint,
+    http1::{
+        head::Fault,
+        serve,
+        wire::{Bounds, End, Wire},
+    },
+    respond,
+    route::Requests,
+};
 
 /// Window of a whole HTTP/2 connection: sixteen streams at full speed.
 const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
@@ -62,42 +70,39 @@ pub async fn serve(stream: TcpStream, source: Source, pace: SharedPace, endpoint
 
 async fn serve_http1(opened: Opened, pace: SharedPace, requests: Requests, endpoint: &Arc<Endpoint>) {
     let limits = &endpoint.config.limits;
-    let scanner = Scanner::new(limits.headers, limits.header_bytes);
-    let io = TokioIo::new(Watched::new(opened.transport, opened.bytes, Some(scanner), Arc::clone(&pace)));
-    let mut connection = http1::Builder::new()
-        .keep_alive(true)
-        .max_headers(limits.headers + 1)
-        // Also the most that is read ahead of a body. The scanner refuses a long head first, with an outcome.
-        .max_buf_size(limits.header_bytes + MIN_BUFFER_BYTES)
-        .serve_connection(io, requests);
-    let mut whole = false;
-    // A connection that idles through the drain still gets an answer when it asks, not a reset.
-    let end = supervise(&pace, endpoint, Phase::Stopping, |cx, leaving| {
-        if leaving {
-            Pin::new(&mut connection).graceful_shutdown();
+    let bounds = Bounds { headers_max: limits.headers, header_bytes_max: limits.header_bytes };
+    let wire = Wire::new(opened.transport, opened.bytes, bounds, Arc::clone(&pace));
+    let mut ended = None;
+    let late = {
+        let mut serving = pin!(serve::serve(&wire, &requests));
+        // A connection that idles through the drain still gets an answer when it asks, not a reset.
+        supervise(&pace, endpoint, Phase::Stopping, |cx, leaving| {
+            if leaving {
+                wire.leave();
+            }
+            serving.as_mut().poll(cx).map(|end| ended = Some(end))
+        })
+        .await
+    };
+    let (Some(mut transport), is_answering) =
+        (wire.into_transport(), with(&pace, |pace| pace.is_answering()))
+    else {
+        return;
+    };
+    match (ended, late) {
+        (Some(End::Fault(fault)), _) | (None, Some(Verdict::Fault(fault))) if !is_answering => {
+            answer_fault(&mut transport, fault, endpoint).await;
+            Box::pin(linger(transport)).await;
         }
-        connection.poll_without_shutdown(cx).map(|end| whole = end.is_ok())
-    })
-    .await;
-    let (mut stream, fault) = connection.into_parts().io.into_inner().into_parts();
-    let late = if let Some(Verdict::Fault(fault)) = end { Some(fault) } else { None };
-    let answering = with(&pace, |pace| pace.is_answering());
-    if let Some(fault) = fault.or(late).filter(|_| !answering) {
-        answer_fault(&mut stream, fault, endpoint).await;
-        Box::pin(linger(stream)).await;
-    } else if with(&pace, |pace| pace.must_linger()) {
-        Box::pin(linger(stream)).await;
-    } else if whole || end == Some(Verdict::Idle) {
-        stream.close().await;
+        _ if with(&pace, |pace| pace.must_linger()) => Box::pin(linger(transport)).await,
+        (Some(End::Clean), _) | (_, Some(Verdict::Idle)) => transport.close().await,
+        _ => {}
     }
 }
 
-/// hyper takes no smaller buffer.
-const MIN_BUFFER_BYTES: usize = 8192;
-
 async fn serve_http2(opened: Opened, pace: SharedPace, requests: Requests, endpoint: &Arc<Endpoint>) {
     let limits = &endpoint.config.limits;
-    let io = TokioIo::new(Watched::new(opened.transport, opened.bytes, None, Arc::clone(&pace)));
+    let io = TokioIo::new(Watched::new(opened.transport, opened.bytes, Arc::clone(&pace)));
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)

@@ -19,10 +19,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{
-    pace::Standing,
-    stream::{SharedPace, with},
-};
+use super::pace::{SharedPace, Standing, with};
 
 /// One that was asked to go may just have begun a request. Another is asked after this.
 const ASK_AGAIN: Duration = Duration::from_millis(100);

@@ -3,14 +3,12 @@
 
 pub mod connection;
 pub mod crowd;
-pub mod head;
 pub mod open;
 pub mod pace;
-pub mod scan;
 pub mod sniff;
-pub mod stream;
 pub mod tls;
 pub mod transport;
+pub mod watched;
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,12 @@
 //! Whether a connection is too slow: pure, fed by the stream and the requests on it, asked by its supervisor.
 //! In: what happened and when. Out: a verdict and when to ask again. It never reads a clock.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
-use super::head::Fault;
+use crate::http1::head::Fault;
 
 /// The bounds, from the configuration.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +41,14 @@ struct Sending {
     since: Instant,
     bytes: u64,
     blocked: bool,
+}
+
+/// A pace that the socket, the requests and the supervisor share.
+pub type SharedPace = Arc<Mutex<Pace>>;
+
+/// Runs `f` on the shared pace.
+pub fn with<T>(pace: &SharedPace, f: impl FnOnce(&mut Pace) -> T) -> T {
+    f(&mut pace.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// What closing a connection would cost.

@@ -6,7 +6,7 @@ use serde_json::json;
 use wire::{grpc::frame, protobuf};
 
 use crate::{
-    grpc_client::{INFER, begin, call, infer, message},
+    grpc_client::{INFER, begin, call, infer, is_draining, message},
     grpc_server::{ANSWER, GrpcServer, broken, hanging, late_status, ok, status},
     harness::{Behind, Sidecar, eventually, infer as infer_http},
     server::{Door, Server, answer},
@@ -248,7 +248,7 @@ fn model_not_ready_and_draining() {
     let running = begin(&sidecar, &[], b"long");
     door.wait_for(1);
     sidecar.terminate();
-    eventually("refusing", || infer(&sidecar, &[], b"").outcome() == "draining");
+    eventually("refusing", || is_draining(&sidecar));
     infer(&sidecar, &[], b"").refused(14, "draining");
     door.open(1);
     assert_eq!(running.join().unwrap().outcome(), "served", "what runs is finished");

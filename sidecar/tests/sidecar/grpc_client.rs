@@ -167,9 +167,14 @@ impl Messages {
 }
 
 async fn call_over(address: SocketAddr, method: &str, lines: Lines, body: Body) -> Ended {
+    try_call_over(address, method, lines, body).await.expect("the connection stays")
+}
+
+/// `None` when the connection was ended before the call: an endpoint that begins to leave does that.
+async fn try_call_over(address: SocketAddr, method: &str, lines: Lines, body: Body) -> Option<Ended> {
     let mut sender = connect(address).await;
     let response = timeout(PATIENCE, sender.send_request(request(method, lines, body))).await;
-    ended(response.unwrap().unwrap()).await
+    Some(ended(response.unwrap().ok()?).await)
 }
 
 /// One call over a connection of its own.
@@ -180,6 +185,12 @@ pub fn call(sidecar: &Sidecar, method: &str, lines: Lines, body: impl Into<Bytes
 /// An inference.
 pub fn infer(sidecar: &Sidecar, lines: Lines, rest: &[u8]) -> Ended {
     call(sidecar, INFER, lines, message(rest))
+}
+
+/// Whether an endpoint that leaves refuses already.
+pub fn is_draining(sidecar: &Sidecar) -> bool {
+    let asked = block_on(try_call_over(sidecar.address, INFER, &[], whole(message(b""))));
+    asked.is_some_and(|ended| ended.outcome() == "draining")
 }
 
 /// An inference that goes on beside the test.

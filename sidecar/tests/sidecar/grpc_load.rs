@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use wire::grpc::frame;
 
 use crate::{
-    grpc_client::{Body, Messages, begin, call, connect, ended, infer, request, whole},
+    grpc_client::{Body, Messages, begin, call, connect, ended, infer, is_draining, request, whole},
     grpc_server::{ANSWER, GrpcServer, ok},
     harness::{PATIENCE, Sidecar, eventually},
     http2::block_on,
@@ -169,7 +169,7 @@ fn who_leaves_already_begins_no_stream() {
     let server = GrpcServer::start();
     let sidecar = Sidecar::start(&server);
     std::os::unix::net::UnixStream::connect(sidecar.folder.0.join("drain.sock")).unwrap();
-    eventually("refusing", || infer(&sidecar, &[], b"").outcome() == "draining");
+    eventually("refusing", || is_draining(&sidecar));
     call(&sidecar, STREAM, &[], every(1, 0)).refused(14, "draining");
 }
 

@@ -1,4 +1,2 @@
 mod crowd;
-mod head;
 mod pace;
-mod scan;

@@ -1,8 +1,8 @@
 use std::time::{Duration, Instant};
 
-use crate::listen::{
-    head::Fault,
-    pace::{Bounds, Pace, Verdict},
+use crate::{
+    http1::head::Fault,
+    listen::pace::{Bounds, Pace, Verdict},
 };
 
 const BOUNDS: Bounds = Bounds {

@@ -1,6 +1,30 @@
-//! Strict reading of one HTTP/1 request head. In: the bytes up to and with the empty line. Out: how its body is framed,
-//! or the fault. hyper is lenient where RFC 9112 lets a server be; in front of another server leniency is smuggling.
-//! It never changes a byte.
+//! Strict reading of one HTTP/1 request head. In: the bytes up to and with the empty line. Out: the request without its
+//! body, or the fault. Parsers are lenient where RFC 9112 lets a server be; in front of another server leniency is
+//! smuggling, so every rule is checked here before the parser sees a byte.
+
+use std::mem::MaybeUninit;
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
+    header::{CONNECTION, EXPECT},
+};
+
+use super::framing::Body;
+
+/// Most lines that a head can be allowed.
+pub const HEADERS_MAX: usize = 256;
+
+/// A request before its body.
+#[derive(Debug)]
+pub struct Head {
+    pub request: Request<()>,
+    pub body: Body,
+    /// Whether the client wants to go on with this connection.
+    pub keeps: bool,
+    /// Whether it waits for a word before it sends the body.
+    pub expects: bool,
+}
 
 /// What is wrong with a request, before anything else can be said about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,15 +61,6 @@ impl Fault {
     }
 }
 
-/// How the body behind a head ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
-    /// After this many bytes.
-    Length(u64),
-    /// With the last chunk.
-    Chunked,
-}
-
 const METHODS: [&[u8]; 7] = [b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"];
 
 #[derive(Default)]
@@ -56,7 +71,56 @@ struct Fields<'a> {
 }
 
 /// Reads a head that ends with an empty line and holds no bare CR or LF.
-pub fn check(head: &[u8], headers_max: usize) -> Result<Framing, Fault> {
+pub fn read(head: &Bytes, headers_max: usize) -> Result<Head, Fault> {
+    const UNREADABLE: Fault = Fault::Broken("unreadable head");
+    let body = check(head, headers_max)?;
+    let mut lines = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+    let mut parsed = httparse::Request::new(&mut []);
+    let whole = parsed.parse_with_uninit_headers(head, &mut lines).map_err(|_| UNREADABLE)?;
+    let (httparse::Status::Complete(_), Some(method), Some(target)) = (whole, parsed.method, parsed.path)
+    else {
+        return Err(UNREADABLE);
+    };
+    let mut request = Request::new(());
+    *request.method_mut() = Method::from_bytes(method.as_bytes()).map_err(|_| UNREADABLE)?;
+    let target = head.slice_ref(target.as_bytes());
+    *request.uri_mut() = Uri::from_maybe_shared(target).map_err(|_| UNREADABLE)?;
+    *request.version_mut() = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
+    *request.headers_mut() = headers(head, parsed.headers).ok_or(UNREADABLE)?;
+    let keeps = keeps(request.version(), request.headers());
+    let expect = request.headers().get(EXPECT).map(HeaderValue::as_bytes);
+    // RFC 9110, 10.1.1: in HTTP/1.0 the word means nothing.
+    let expects = request.version() == Version::HTTP_11
+        && expect.is_some_and(|word| word.eq_ignore_ascii_case(b"100-continue"));
+    Ok(Head { request, body, keeps, expects })
+}
+
+/// Lines as values that share the head's bytes.
+pub fn headers(head: &Bytes, lines: &[httparse::Header<'_>]) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::with_capacity(lines.len());
+    for line in lines {
+        let name = HeaderName::from_bytes(line.name.as_bytes()).ok()?;
+        let value = HeaderValue::from_maybe_shared(head.slice_ref(line.value)).ok()?;
+        headers.append(name, value);
+    }
+    Some(headers)
+}
+
+/// Whether a connection goes on behind a message of this version with these lines. RFC 9112, 9.3.
+pub fn keeps(version: Version, headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(CONNECTION).iter().filter_map(|line| line.to_str().ok());
+    let mut keeps = version == Version::HTTP_11;
+    for word in lines.flat_map(|line| line.split(',')).map(str::trim) {
+        if word.eq_ignore_ascii_case("close") {
+            return false;
+        }
+        keeps |= word.eq_ignore_ascii_case("keep-alive");
+    }
+    keeps
+}
+
+/// What is asked of a head, and how the body behind it ends.
+pub fn check(head: &[u8], headers_max: usize) -> Result<Body, Fault> {
     let mut lines = head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let request = lines.next().unwrap_or_default();
     let [method, target, version] = request_line(request)?;
@@ -163,7 +227,7 @@ pub fn is_authority(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(fits)
 }
 
-fn body(method: &[u8], version: &[u8], fields: &Fields<'_>) -> Result<Framing, Fault> {
+fn body(method: &[u8], version: &[u8], fields: &Fields<'_>) -> Result<Body, Fault> {
     if fields.chunked && fields.length.is_some() {
         return Err(Fault::Broken("Content-Length with Transfer-Encoding"));
     }
@@ -175,7 +239,7 @@ fn body(method: &[u8], version: &[u8], fields: &Fields<'_>) -> Result<Framing, F
     if takes_no_body && (fields.chunked || length > 0) {
         return Err(Fault::Broken("body on a method that has none"));
     }
-    Ok(if fields.chunked { Framing::Chunked } else { Framing::Length(length) })
+    Ok(if fields.chunked { Body::CHUNKED } else { Body::Length(length) })
 }
 
 const fn is_token(byte: u8) -> bool {

@@ -1,4 +1,8 @@
-use crate::listen::{head::Fault, scan::Scanner};
+use crate::http1::{
+    framing::{Allow, Body},
+    head::Fault,
+    tests::Reader,
+};
 
 const GET: &str = "GET /v2 HTTP/1.1\r\nHost: a\r\n\r\n";
 const CHUNKED: &str = "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -7,8 +11,11 @@ const CHUNKED: &str = "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked
 #[track_caller]
 fn scan(text: &str) -> Result<bool, Fault> {
     let mut results = (1..8).chain([text.len().max(1)]).map(|size| {
-        let mut scanner = Scanner::new(8, 200);
-        text.as_bytes().chunks(size).try_for_each(|piece| scanner.scan(piece)).map(|()| scanner.in_head())
+        let mut reader = Reader::new(8, 200);
+        text.as_bytes()
+            .chunks(size)
+            .try_for_each(|piece| reader.feed(piece))
+            .map(|()| reader.unfinished() > 0)
     });
     let first = results.next().unwrap();
     assert!(results.all(|other| other == first), "{text:?}: cutting changes the result");
@@ -75,4 +82,29 @@ fn a_head_has_a_length() {
     let rest = head(0).len();
     assert_eq!(scan(&head(200 - rest)), Ok(false));
     assert_eq!(scan(&head(201 - rest)), Err(Fault::TooLarge));
+}
+
+#[test]
+fn the_data_of_a_body_comes_out_and_nothing_else() {
+    let read = |body: &str| {
+        let mut reader = Reader::new(8, 200);
+        reader.feed(format!("{CHUNKED}{body}").as_bytes()).unwrap();
+        String::from_utf8(reader.data).unwrap()
+    };
+    assert_eq!(read("3;x=y\r\nabc\r\n2\r\nde\r\n0\r\n\r\nGET /"), "abcde");
+    assert_eq!(read("5\r\nab"), "ab");
+}
+
+#[test]
+fn lines_behind_the_last_chunk_are_read_past_in_a_response_only() {
+    let all = |text: &str, allow| {
+        let mut body = Body::CHUNKED;
+        body.skip(text.as_bytes(), allow).map(|length| (length, body.is_over()))
+    };
+    let text = "0\r\nX-Sum: 1\r\nY:\r\n\r\n";
+    assert_eq!(all(text, Allow::Trailers), Ok((text.len(), true)));
+    assert!(all(text, Allow::NoTrailers).is_err());
+    assert_eq!(all("0\r\nX: 1\r\n", Allow::Trailers), Ok((9, false)));
+    assert!(all("0\r\nX: 1\n\r\n", Allow::Trailers).is_err(), "bare LF");
+    assert!(all(&format!("0\r\nX: {}", "y".repeat(9000)), Allow::Trailers).is_err(), "no end");
 }

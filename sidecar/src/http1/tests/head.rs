@@ -1,9 +1,12 @@
-use crate::listen::head::{Fault, Framing, check};
+use crate::http1::{
+    framing::Body,
+    head::{Fault, check},
+};
 
 const HEADERS_MAX: usize = 8;
 
 #[track_caller]
-fn reads(head: &str, want: Framing) {
+fn reads(head: &str, want: Body) {
     assert_eq!(check(head.as_bytes(), HEADERS_MAX), Ok(want), "{head:?}");
 }
 
@@ -15,12 +18,12 @@ fn refuses(head: &str) {
 
 #[test]
 fn one_framing_is_read() {
-    reads("GET /v2 HTTP/1.1\r\nHost: a:80\r\n\r\n", Framing::Length(0));
-    reads("GET /v2 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", Framing::Length(0));
-    reads("POST /x HTTP/1.1\r\nhOsT: [::1]:80\r\ncontent-length:\t42 \r\n\r\n", Framing::Length(42));
-    reads("POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", Framing::Chunked);
-    reads("POST /x HTTP/1.0\r\nContent-Length: 7\r\n\r\n", Framing::Length(7));
-    reads("GET http://A.example:80/v2 HTTP/1.1\r\nHost: a.example:80\r\n\r\n", Framing::Length(0));
+    reads("GET /v2 HTTP/1.1\r\nHost: a:80\r\n\r\n", Body::Length(0));
+    reads("GET /v2 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", Body::Length(0));
+    reads("POST /x HTTP/1.1\r\nhOsT: [::1]:80\r\ncontent-length:\t42 \r\n\r\n", Body::Length(42));
+    reads("POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", Body::CHUNKED);
+    reads("POST /x HTTP/1.0\r\nContent-Length: 7\r\n\r\n", Body::Length(7));
+    reads("GET http://A.example:80/v2 HTTP/1.1\r\nHost: a.example:80\r\n\r\n", Body::Length(0));
 }
 
 #[test]
@@ -97,6 +100,6 @@ fn methods_without_a_body_have_none() {
 #[test]
 fn header_lines_are_counted() {
     let head = |lines: usize| format!("GET /v2 HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(lines - 1));
-    reads(&head(HEADERS_MAX), Framing::Length(0));
+    reads(&head(HEADERS_MAX), Body::Length(0));
     assert_eq!(check(head(HEADERS_MAX + 1).as_bytes(), HEADERS_MAX), Err(Fault::TooLarge));
 }
