@@ -9,6 +9,7 @@ use std::{
 
 use rustix::{
     io::{Errno, ioctl_fionread},
+    net::{SendFlags, send},
     pipe::{SpliceFlags, splice},
 };
 use tokio::{
@@ -46,6 +47,18 @@ pub trait ReadyIo: AsFd {
         loop {
             ready!(self.poll_writable(cx))?;
             match self.write_some(bufs) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Writes what more will follow at once: it goes with that.
+    fn poll_give_before(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+        loop {
+            ready!(self.poll_writable(cx))?;
+            match self.attempt(Interest::WRITABLE, || Ok(send(self.as_fd(), bytes, flags)?)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
             }

@@ -157,6 +157,11 @@ impl Upload {
         self.rest.is_none()
     }
 
+    /// Whether bytes in a pipe come behind those that are held.
+    pub fn has_piped(&self) -> bool {
+        self.piped.is_some()
+    }
+
     /// The same body once more, where all of it is at hand.
     pub fn copy(&self) -> Option<Self> {
         (self.is_at_hand() && self.piped.is_none()).then(|| Self {
