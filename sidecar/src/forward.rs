@@ -38,7 +38,7 @@ pub fn request(
     upstream: &Upstream,
     method: Method,
     path: &str,
-    from: &HeaderMap,
+    from: HeaderMap,
     body: Upload,
 ) -> Request<Upload> {
     let mut headers = headers::to_server(from);
@@ -83,7 +83,7 @@ pub fn served(cx: &Context, passage: Passage, ending: Option<Ending>) -> Reply {
     let is_inference = held.ending.is_some();
     let mut reply = Response::new(ReplyBody::answer(Answer::new(body, held, passage.deadline)));
     *reply.status_mut() = parts.status;
-    *reply.headers_mut() = headers::to_device(&parts.headers);
+    *reply.headers_mut() = headers::to_device(parts.headers);
     respond::provenance(&cx.endpoint, reply.headers_mut(), Outcome::Served, cx.form);
     if is_inference {
         times(reply.headers_mut(), passage.waited, passage.service);
@@ -137,5 +137,5 @@ pub fn is_yes(status: StatusCode) -> bool {
 
 /// A `GET` of our own.
 pub fn probe(upstream: &Upstream, path: &str) -> Request<Upload> {
-    request(upstream, Method::GET, path, &HeaderMap::new(), Upload::default())
+    request(upstream, Method::GET, path, HeaderMap::new(), Upload::default())
 }

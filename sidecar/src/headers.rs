@@ -12,7 +12,7 @@ use http::{
 };
 use wire::{grpc, priority};
 
-const HOP_BY_HOP: [HeaderName; 9] = [
+static HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
     CONTENT_LENGTH,
     PROXY_AUTHENTICATE,
@@ -25,7 +25,7 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 ];
 const PREFIXES: [&str; 3] = [wire::header::PREFIX, "x-forwarded-", "proxy-"];
 /// Accept-Encoding: a compressed answer would cost the device more than it saves on tensors, and hides its length.
-const REQUEST_ONLY: [HeaderName; 8] = [
+static REQUEST_ONLY: [HeaderName; 8] = [
     HOST,
     EXPECT,
     FORWARDED,
@@ -35,7 +35,7 @@ const REQUEST_ONLY: [HeaderName; 8] = [
     HeaderName::from_static(grpc::ACCEPT_ENCODING),
     HeaderName::from_static(grpc::TIMEOUT),
 ];
-const RESPONSE_ONLY: [HeaderName; 3] = [
+static RESPONSE_ONLY: [HeaderName; 3] = [
     HeaderName::from_static(wire::header::LOAD),
     HeaderName::from_static(wire::header::LOAD_BINARY),
     HeaderName::from_static(grpc::ACCEPT_ENCODING),
@@ -52,12 +52,12 @@ pub fn mark(headers: &mut HeaderMap, version: Version) {
 }
 
 /// Lines of a request that the model server may see.
-pub fn to_server(from: &HeaderMap) -> HeaderMap {
-    let mut to = passing(from, &REQUEST_ONLY);
-    if let Some(cookies) = cookies(&to) {
-        to.insert(COOKIE, cookies);
+pub fn to_server(headers: HeaderMap) -> HeaderMap {
+    let mut headers = without(headers, &REQUEST_ONLY);
+    if let Some(cookies) = cookies(&headers) {
+        headers.insert(COOKIE, cookies);
     }
-    to
+    headers
 }
 
 /// HTTP/2 may cut cookies into lines of their own, HTTP/1 may not.
@@ -67,28 +67,30 @@ fn cookies(headers: &HeaderMap) -> Option<HeaderValue> {
 }
 
 /// Lines of a response that the device may see.
-pub fn to_device(from: &HeaderMap) -> HeaderMap {
-    passing(from, &RESPONSE_ONLY)
+pub fn to_device(headers: HeaderMap) -> HeaderMap {
+    without(headers, &RESPONSE_ONLY)
 }
 
-fn passing(from: &HeaderMap, stops: &[HeaderName]) -> HeaderMap {
-    let named: Vec<&str> = from
+/// Changed in place: most lines stay.
+fn without(mut headers: HeaderMap, stops: &[HeaderName]) -> HeaderMap {
+    let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|line| line.split(','))
+        .filter_map(|name| name.trim().parse().ok())
         .collect();
-    let mut to = HeaderMap::with_capacity(from.len());
-    for (name, value) in from {
-        let stopped = HOP_BY_HOP.contains(name)
+    let is_stopped = |name: &&HeaderName| {
+        HOP_BY_HOP.contains(name)
             || stops.contains(name)
+            || named.contains(name)
             || PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
-            || named.iter().any(|other| other.trim().eq_ignore_ascii_case(name.as_str()));
-        if !stopped {
-            to.append(name, value.clone());
-        }
+    };
+    let stopped: Vec<HeaderName> = headers.keys().filter(is_stopped).cloned().collect();
+    for name in stopped {
+        headers.remove(name);
     }
-    to
+    headers
 }
 
 /// The time that a request leaves, the shorter where it says so twice; absent, or an error.

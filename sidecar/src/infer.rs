@@ -2,6 +2,7 @@
 //! is the design, for HTTP and gRPC alike: refuse before the body is read, take a slot only when the body is at hand.
 
 use std::{
+    pin::{Pin, pin},
     sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
@@ -209,9 +210,9 @@ async fn forward(
 ) -> Result<Passage, Refusal> {
     let Admitted { parts, upload, slot, times } = admitted;
     let fault = upload.fault_cell();
-    let request = forward::request(upstream, Method::POST, parts.uri.path(), &parts.headers, upload);
+    let request = forward::request(upstream, Method::POST, parts.uri.path(), parts.headers, upload);
     let work = Work::begin(endpoint, slot);
-    let sending = upstream.send(request);
+    let sending = pin!(upstream.send(request));
     let (work, response) = answered(endpoint, work, times.deadline, &fault, sending).await?;
     let service = work.elapsed(Instant::now());
     Ok(Passage {
@@ -224,13 +225,14 @@ async fn forward(
     })
 }
 
-/// Waits for the server, and says what it means when nothing comes.
+/// Waits for the server, and says what it means when nothing comes. By reference: each move would make every request
+/// larger by the whole of it.
 pub async fn answered<T>(
     endpoint: &Endpoint,
     work: Work,
     deadline: Instant,
     fault: &FaultCell,
-    sending: impl Future<Output = Result<T, upstream::Error>>,
+    sending: Pin<&mut impl Future<Output = Result<T, upstream::Error>>>,
 ) -> Result<(Work, T), Refusal> {
     match timeout_at(deadline.into(), sending).await {
         Ok(Ok(answer)) => Ok((work, answer)),

@@ -2,6 +2,7 @@
 //! The model's readiness is true only after the model was proved here, which is what the operator asks through it.
 
 use std::{
+    pin::{Pin, pin},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -41,7 +42,7 @@ pub fn begin(endpoint: &Endpoint, request: &Request<Incoming>) -> Result<Begun, 
 pub async fn answered<T>(
     endpoint: &Endpoint,
     deadline: Instant,
-    sending: impl Future<Output = Result<T, upstream::Error>>,
+    sending: Pin<&mut impl Future<Output = Result<T, upstream::Error>>>,
 ) -> Result<T, Refusal> {
     match timeout_at(deadline.into(), sending).await {
         Ok(Ok(answer)) => Ok(answer),
@@ -62,8 +63,8 @@ pub async fn relay(
     let endpoint = &cx.endpoint;
     let Begun { place, deadline } = begin(endpoint, request)?;
     let path = request.uri().path();
-    let onward = forward::request(upstream, Method::GET, path, request.headers(), Upload::default());
-    let response = answered(endpoint, deadline, upstream.send(onward)).await?;
+    let onward = forward::request(upstream, Method::GET, path, request.headers().clone(), Upload::default());
+    let response = answered(endpoint, deadline, pin!(upstream.send(onward))).await?;
     let status = response.status();
     if status.is_client_error() {
         return Err(Refusal::with_status(Outcome::Rejected, status));

@@ -134,13 +134,13 @@ async fn dispatch(
     check(cx, &mut request).map_err(|refusal| counted(cx, refusal))?;
     with(pace, Pace::let_in);
     if cx.protocol == Protocol::Grpc {
-        return grpc::dispatch(cx, request).await;
+        return Box::pin(grpc::dispatch(cx, request)).await;
     }
     let target = find(cx, &request).map_err(|refusal| counted(cx, refusal))?;
     match (target, cx.endpoint.upstream.clone()) {
         (Target::Infer, Some(upstream)) => infer::infer(cx, &upstream, request).await,
         (Target::Infer, None) => Err(counted(cx, Outcome::NotFound.into())),
-        (Target::Relay, Some(upstream)) => relay::relay(cx, &upstream, &request).await,
+        (Target::Relay, Some(upstream)) => Box::pin(relay::relay(cx, &upstream, &request)).await,
         (Target::Relay, None) => relay::readiness(cx, request.uri().path()),
         (Target::Load, _) => Ok(own::load(cx)),
         (Target::Endpoint, _) => Ok(own::endpoint(cx)),

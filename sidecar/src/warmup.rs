@@ -83,7 +83,7 @@ async fn over_http(endpoint: &Endpoint, upstream: &Arc<Upstream>) -> Result<(), 
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let body = Upload::of(zeros(&metadata.inputs).map_err(Failure::CannotTell)?);
-    let request = forward::request(upstream, Method::POST, &format!("{path}/infer"), &headers, body);
+    let request = forward::request(upstream, Method::POST, &format!("{path}/infer"), headers, body);
     let (status, text) = exchange(upstream, request).await?;
     if status.is_success() {
         return Ok(());

@@ -81,7 +81,7 @@ fn fuzzed_lines() {
             .filter_map(|line| line.to_str().ok())
             .flat_map(|line| line.split(',').map(|name| name.trim().to_ascii_lowercase()))
             .collect();
-        let to = headers::to_server(&from);
+        let to = headers::to_server(from.clone());
         for (name, value) in &to {
             let text = name.as_str();
             assert!(!NEVER.contains(&text) && !named.iter().any(|other| other == text), "{text}");
@@ -92,7 +92,7 @@ fn fuzzed_lines() {
             assert!(name == COOKIE || from.get_all(name).iter().any(|came| came == value), "{text}");
         }
         assert!(to.get_all(COOKIE).iter().count() <= 1);
-        for name in headers::to_device(&from).keys() {
+        for name in headers::to_device(from.clone()).keys() {
             assert!(!name.as_str().starts_with("longshore-") && name != "endpoint-load-metrics", "{name}");
         }
         let left = headers::time_left(&from);

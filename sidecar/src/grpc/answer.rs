@@ -99,7 +99,7 @@ impl Answer {
         let is_inference = held.as_ref().is_some_and(|held| held.work.is_some());
         let (outcome, trailers) = match (outcome, self.service) {
             (Outcome::Served, Some(service)) => {
-                let mut trailers = headers::to_device(last);
+                let mut trailers = headers::to_device(last.clone());
                 trailers.extend(respond::trailers(endpoint, &outcome.into(), form));
                 if is_inference {
                     // Only what the model did is measured: a server that fails fast must not look fast.

@@ -1,6 +1,7 @@
 //! Calls of the Open Inference Protocol, passed to the model server. In: a request. Out: the server's answer, streamed.
 
 use std::{
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -63,9 +64,9 @@ async fn attempt(
     let Admitted { parts, upload, slot, times } = infer::admitted(cx, request, ending).await?;
     let endpoint = &cx.endpoint;
     let fault = upload.fault_cell();
-    let onward = onward(channel, parts.uri.path(), &parts.headers, upload, times.deadline);
+    let onward = onward(channel, parts.uri.path(), parts.headers, upload, times.deadline);
     let work = Work::begin(endpoint, slot);
-    let sending = channel.send(onward);
+    let sending = pin!(channel.send(onward));
     let (work, response) = infer::answered(endpoint, work, times.deadline, &fault, sending).await?;
     Ok(Passage { response, work: Some(work), place: None, deadline: times.deadline, waited: times.waited })
 }
@@ -82,8 +83,8 @@ pub async fn relay(
     let (parts, body) = request.into_parts();
     let mut upload = infer::arriving(endpoint, body)?;
     message::short(endpoint, &mut upload, names, deadline).await?;
-    let onward = onward(channel, parts.uri.path(), &parts.headers, upload, deadline);
-    let response = relay::answered(endpoint, deadline, channel.send(onward)).await?;
+    let onward = onward(channel, parts.uri.path(), parts.headers, upload, deadline);
+    let response = relay::answered(endpoint, deadline, pin!(channel.send(onward))).await?;
     let passage = Passage { response, work: None, place: Some(place), deadline, waited: Duration::ZERO };
     Ok(served(cx, passage, None))
 }
@@ -91,7 +92,7 @@ pub async fn relay(
 fn onward(
     channel: &Channel,
     path: &str,
-    from: &HeaderMap,
+    from: HeaderMap,
     upload: Upload,
     deadline: Instant,
 ) -> Request<Upload> {
@@ -115,7 +116,7 @@ fn served(cx: &Context, passage: Passage, ending: Option<Ending>) -> Reply {
     }
     let answer = Answer::new(Arc::clone(&cx.endpoint), cx.form, body, held, deadline, waited);
     let mut reply = respond::head(ReplyBody::grpc(answer));
-    reply.headers_mut().extend(headers::to_device(&parts.headers));
+    reply.headers_mut().extend(headers::to_device(parts.headers));
     reply
 }
 

@@ -66,7 +66,7 @@ macro_rules! either {
 }
 
 /// A request's head. Its lines hold no framing.
-pub fn head(parts: &request::Parts, upload: &Upload) -> Vec<u8> {
+pub fn head(parts: &request::Parts, upload: &Upload) -> Bytes {
     const ROOM: usize = 1024;
     let mut out = Vec::with_capacity(ROOM);
     out.extend_from_slice(parts.method.as_str().as_bytes());
@@ -84,7 +84,7 @@ pub fn head(parts: &request::Parts, upload: &Upload) -> Vec<u8> {
         }
     }
     out.extend_from_slice(b"\r\n");
-    out
+    out.into()
 }
 
 impl Link {
@@ -119,7 +119,7 @@ impl Link {
     }
 
     /// Sends a request and waits for the head of its response, which may come before the body has gone.
-    pub async fn exchange(&mut self, head: &[u8], upload: &mut Upload) -> Result<Response<Answer>, Failure> {
+    pub async fn exchange(&self, head: Bytes, upload: &mut Upload) -> Result<Response<Answer>, Failure> {
         let mut writing = pin!(self.write(head, upload));
         let mut written = None;
         let mut partial = BytesMut::new();
@@ -186,9 +186,8 @@ impl Link {
 
     /// Sends head and body. The head waits for what is at hand of the body and goes with it: two packets would wake the
     /// server twice.
-    async fn write(&self, head: &[u8], upload: &mut Upload) -> Result<(), Unsent> {
+    async fn write(&self, mut head: Bytes, upload: &mut Upload) -> Result<(), Unsent> {
         let is_chunked = upload.size_hint().exact().is_none();
-        let mut head = Bytes::copy_from_slice(head);
         loop {
             let at_once = poll_fn(|cx| Poll::Ready(upload.poll_piece(cx))).await;
             let piece = match at_once {

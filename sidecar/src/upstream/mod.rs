@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use http::{Request, Response};
 
 use self::{
@@ -73,16 +74,16 @@ impl Upstream {
         let head = link::head(&parts, &upload);
         if let Some(mut again) = upload.copy() {
             if let Some(link) = self.pop(Instant::now(), IDLE_MAX) {
-                match self.lease(link).exchange(&head, &mut upload).await {
+                match self.lease(link).exchange(head.clone(), &mut upload).await {
                     Err(Failure { is_answered: false, .. }) => upload = std::mem::take(&mut again),
                     answered => return Ok(answered?),
                 }
             }
         } else if let Some(link) = self.pop(Instant::now(), IDLE_MAX_FOR_ONE_TRY) {
-            return Ok(self.lease(link).exchange(&head, &mut upload).await?);
+            return Ok(self.lease(link).exchange(head, &mut upload).await?);
         }
         let link = Link::connect(&self.address).await.map_err(Error::Connect)?;
-        Ok(self.lease(link).exchange(&head, &mut upload).await?)
+        Ok(self.lease(link).exchange(head, &mut upload).await?)
     }
 
     fn lease(self: &Arc<Self>, link: Link) -> Lease {
@@ -103,7 +104,7 @@ impl Upstream {
 }
 
 impl Lease {
-    async fn exchange(mut self, head: &[u8], upload: &mut Upload) -> Result<Response<ServerBody>, Failure> {
+    async fn exchange(self, head: Bytes, upload: &mut Upload) -> Result<Response<ServerBody>, Failure> {
         let answer = self.link.exchange(head, upload).await?;
         Ok(answer.map(|answer| ServerBody::new(self, answer)))
     }
