@@ -2,41 +2,26 @@
 
 mod admin;
 mod admit;
-mod answer;
 mod args;
 mod auth;
 mod config;
 mod drain;
-mod ending;
 mod endpoint;
-mod forward;
 #[cfg(test)]
 mod fuzzed;
 mod grpc;
-mod headers;
-mod http1;
-mod incoming;
-mod infer;
 mod listen;
 mod load;
 mod logs;
 mod measure;
 mod metrics;
 mod model;
-mod own;
-mod pipe;
+mod proxy;
 mod queue;
 mod quota;
 mod ready;
-mod ready_io;
-mod relay;
-mod respond;
-mod route;
 mod run;
-mod scratch;
 mod trace;
-mod upload;
-mod upstream;
 mod usage;
 mod warmup;
 

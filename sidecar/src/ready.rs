@@ -14,7 +14,12 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{endpoint::Endpoint, forward, grpc, upstream::Upstream, warmup};
+use crate::{
+    endpoint::Endpoint,
+    grpc,
+    proxy::{forward, upstream::Upstream},
+    warmup,
+};
 
 /// Longest wait for one answer to a probe.
 pub const PROBE_MAX: Duration = Duration::from_secs(2);

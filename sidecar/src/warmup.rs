@@ -11,10 +11,13 @@ use tokio::time::timeout;
 
 use crate::{
     endpoint::Endpoint,
-    forward, grpc,
+    grpc,
+    proxy::{
+        forward,
+        upload::Upload,
+        upstream::{Upstream, body::ServerBody},
+    },
     ready::model_path,
-    upload::Upload,
-    upstream::{Upstream, body::ServerBody},
 };
 
 /// A first inference loads code and allocates; more than this is a hang.

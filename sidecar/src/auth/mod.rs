@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use wire::{Outcome, config};
 
 use self::{jwt::Jwt, peer::Peer};
-use crate::respond::Refusal;
+use crate::proxy::respond::Refusal;
 
 /// How devices prove who they are.
 pub enum Auth {

@@ -2,7 +2,7 @@
 
 use httparse::{EMPTY_HEADER, Request, Status, parse_chunk_size};
 
-use crate::http1::{head::Fault, tests::Reader};
+use crate::proxy::http1::{head::Fault, tests::Reader};
 
 const HEADERS_MAX: usize = 16;
 const BYTES_MAX: usize = 512;

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::COOKIE};
 
-use crate::headers;
+use crate::proxy::headers;
 
 const EXAMPLES: &[&[u8]] = &[
     b"connection: keep-alive, x-named\nx-named: 1\nte: trailers\nx-b: 2\nhost: a",

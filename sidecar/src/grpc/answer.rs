@@ -16,7 +16,10 @@ use tokio::task::AbortHandle;
 use wire::Outcome;
 
 use super::respond;
-use crate::{answer::Held, endpoint::Endpoint, forward, headers, respond::LoadForm};
+use crate::{
+    endpoint::Endpoint,
+    proxy::{answer::Held, forward, headers, respond::LoadForm},
+};
 
 /// A response body with its deadline.
 pub struct Answer {

@@ -17,7 +17,7 @@ use super::{
     message::{self, Names},
     respond,
 };
-use crate::{
+use crate::proxy::{
     answer::{Held, ReplyBody, Work},
     ending::Ending,
     headers,

@@ -20,7 +20,10 @@ use tokio::{
 };
 use wire::grpc;
 
-use crate::{config::Address, upload::Upload, upstream::Error};
+use crate::{
+    config::Address,
+    proxy::{upload::Upload, upstream::Error},
+};
 
 /// What the server may send of one answer before the device takes it.
 const STREAM_WINDOW_BYTES: u32 = 64 << 10;

@@ -12,12 +12,14 @@ use wire::{Outcome, grpc, protobuf};
 
 use super::{message, respond};
 use crate::{
-    answer::ReplyBody,
     drain::Phase,
     endpoint::Endpoint,
-    incoming::Incoming,
-    respond::{LoadForm, Refusal, Reply},
-    route::Context,
+    proxy::{
+        answer::ReplyBody,
+        incoming::Incoming,
+        respond::{LoadForm, Refusal, Reply},
+        route::Context,
+    },
 };
 
 /// `HealthCheckResponse.ServingStatus`, as its whole message.

@@ -16,13 +16,15 @@ use wire::{Outcome, grpc, protobuf};
 
 use super::{message, respond};
 use crate::{
-    answer::ReplyBody,
     drain::Phase,
     endpoint::Endpoint,
-    incoming::Incoming,
     load,
-    respond::{LoadForm, Refusal, Reply},
-    route::Context,
+    proxy::{
+        answer::ReplyBody,
+        incoming::Incoming,
+        respond::{LoadForm, Refusal, Reply},
+        route::Context,
+    },
 };
 
 /// Begins a stream. Names of request costs in the request change nothing: there are none here.

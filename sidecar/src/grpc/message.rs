@@ -15,10 +15,12 @@ use wire::{
 
 use crate::{
     endpoint::Endpoint,
-    incoming::Incoming,
-    infer::{arriving, refusal_of},
-    respond::Refusal,
-    upload::Upload,
+    proxy::{
+        incoming::Incoming,
+        infer::{arriving, refusal_of},
+        respond::Refusal,
+        upload::Upload,
+    },
 };
 
 /// What a message begins with.

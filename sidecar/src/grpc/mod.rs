@@ -16,7 +16,7 @@ pub mod warmup;
 use http::Request;
 use wire::grpc::Method;
 
-use crate::{
+use crate::proxy::{
     incoming::Incoming,
     respond::{Refusal, Reply},
     route::{Context, counted},

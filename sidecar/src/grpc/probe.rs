@@ -8,8 +8,8 @@ use wire::{grpc, protobuf};
 use super::{channel::Channel, respond};
 use crate::{
     endpoint::Endpoint,
+    proxy::upload::Upload,
     ready::{PROBE_MAX, Probe},
-    upload::Upload,
 };
 
 /// `ready: true` in both answers.

@@ -17,12 +17,14 @@ use wire::{
 
 use super::{descriptors, respond};
 use crate::{
-    answer::ReplyBody,
     drain::Phase,
     endpoint::Endpoint,
-    incoming::Incoming,
-    respond::{LoadForm, Refusal, Reply},
-    route::Context,
+    proxy::{
+        answer::ReplyBody,
+        incoming::Incoming,
+        respond::{LoadForm, Refusal, Reply},
+        route::Context,
+    },
 };
 
 /// A question is a name.

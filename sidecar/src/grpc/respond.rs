@@ -8,9 +8,11 @@ use http::{
 use wire::{Outcome, grpc};
 
 use crate::{
-    answer::ReplyBody,
     endpoint::Endpoint,
-    respond::{self, LoadForm, Refusal, Reply},
+    proxy::{
+        answer::ReplyBody,
+        respond::{self, LoadForm, Refusal, Reply},
+    },
 };
 
 /// A refusal: a response of trailers only.

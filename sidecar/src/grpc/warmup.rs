@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     endpoint::Endpoint,
-    upload::Upload,
+    proxy::upload::Upload,
     warmup::{ELEMENTS_MAX, Failure, Input, elements},
 };
 

@@ -1,5 +1,5 @@
 //! One connection from its first byte to its last. In: an accepted socket. Out: its requests, handed to
-//! [`crate::route`]; it answers itself only what never became a request.
+//! [`crate::proxy::route`]; it answers itself only what never became a request.
 
 use std::{
     future::{Future, poll_fn},
@@ -30,13 +30,15 @@ use super::{
 use crate::{
     drain::Phase,
     endpoint::Endpoint,
-    http1::{
-        head::Fault,
-        serve,
-        wire::{Bounds, End, Wire},
+    proxy::{
+        http1::{
+            head::Fault,
+            serve,
+            wire::{Bounds, End, Wire},
+        },
+        respond,
+        route::Requests,
     },
-    respond,
-    route::Requests,
 };
 
 /// Window of a whole HTTP/2 connection: sixteen streams at full speed.

@@ -1,5 +1,5 @@
 //! The listener of the offload endpoint: accept, open, serve, linger. In: a bound socket. Out: requests for
-//! [`crate::route`]. Every connection has a limit on each of its waits, and a place among a limited number.
+//! [`crate::proxy::route`]. Every connection has a limit on each of its waits, and a place among a limited number.
 
 pub mod connection;
 pub mod crowd;

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::http1::head::Fault;
+use crate::proxy::http1::head::Fault;
 
 /// The bounds, from the configuration.
 #[derive(Clone, Copy, Debug)]

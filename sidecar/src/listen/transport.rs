@@ -18,7 +18,7 @@ use tokio::{
 use tokio_rustls::server::TlsStream;
 
 use super::pace::{SharedPace, with};
-use crate::ready_io::ReadyIo;
+use crate::proxy::ready_io::ReadyIo;
 
 /// How long a peer has to take the last word.
 const CLOSE_MAX: Duration = Duration::from_secs(1);

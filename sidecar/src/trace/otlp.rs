@@ -17,8 +17,7 @@ use crate::{
     config::{Address, Config},
     drain::Phase,
     endpoint::Endpoint,
-    upload::Upload,
-    upstream::Upstream,
+    proxy::{upload::Upload, upstream::Upstream},
 };
 
 const QUEUE_MAX: usize = 1024;

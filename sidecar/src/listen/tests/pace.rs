@@ -1,8 +1,8 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    http1::head::Fault,
     listen::pace::{Bounds, Pace, Verdict},
+    proxy::http1::head::Fault,
 };
 
 const BOUNDS: Bounds = Bounds {

@@ -17,11 +17,10 @@ use tokio::{sync::OwnedSemaphorePermit, task::AbortHandle};
 use wire::Outcome;
 
 use crate::{
-    ending::Ending,
     endpoint::Endpoint,
     listen::pace::{SharedPace, with},
+    proxy::{ending::Ending, upstream::body::ServerBody},
     queue::Slot,
-    upstream::body::ServerBody,
 };
 
 /// What a device is sent.

@@ -16,14 +16,16 @@ use tokio::net::{TcpStream, UnixStream};
 use super::response;
 use crate::{
     config::Address,
-    http1::{
-        framing::Body,
-        serve::{append, decimal},
+    proxy::{
+        http1::{
+            framing::Body,
+            serve::{append, decimal},
+        },
+        pipe::Pipe,
+        ready_io::ReadyIo,
+        scratch,
+        upload::{Piece, Upload},
     },
-    pipe::Pipe,
-    ready_io::ReadyIo,
-    scratch,
-    upload::{Piece, Upload},
 };
 
 /// Longest head of a response.

@@ -11,11 +11,10 @@ use wire::{Outcome, Problem, config::LoadHeader, header, outcome::GRPC_UNIMPLEME
 
 use crate::{
     admit,
-    answer::ReplyBody,
     endpoint::Endpoint,
-    http1::head::Fault,
     listen::sniff::Protocol,
     load::{self, Claim},
+    proxy::{answer::ReplyBody, http1::head::Fault},
 };
 
 /// What goes out.

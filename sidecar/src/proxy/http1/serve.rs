@@ -21,12 +21,14 @@ use super::{
     wire::{End, Wire},
 };
 use crate::{
-    answer::{OpenRequest, ReplyBody},
     endpoint::Endpoint,
-    incoming::Incoming,
     listen::pace::with,
-    respond::Reply,
-    route::Requests,
+    proxy::{
+        answer::{OpenRequest, ReplyBody},
+        incoming::Incoming,
+        respond::Reply,
+        route::Requests,
+    },
 };
 
 /// What is gathered before it is written.

@@ -19,7 +19,7 @@ use self::{
     body::ServerBody,
     link::{Failure, Link},
 };
-use crate::{config::Address, upload::Upload};
+use crate::{config::Address, proxy::upload::Upload};
 
 /// Longer than this no connection is kept idle: our runtime closes it after 75 s, and no request should meet that.
 const IDLE_MAX: Duration = Duration::from_secs(60);

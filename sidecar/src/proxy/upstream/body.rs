@@ -12,7 +12,7 @@ use bytes::{Buf, Bytes};
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::{Lease, link::Answer, response};
-use crate::http1::framing::{self, Allow};
+use crate::proxy::http1::framing::{self, Allow};
 
 /// A body.
 #[derive(Debug)]

@@ -12,14 +12,16 @@ use tokio::{sync::OwnedSemaphorePermit, time::timeout_at};
 use wire::{Outcome, header};
 
 use crate::{
-    answer::{Answer, Held, ReplyBody, Work},
-    ending::Ending,
-    headers,
     load::microseconds,
-    respond::{self, Refusal, Reply},
-    route::Context,
-    upload::Upload,
-    upstream::{Upstream, body::ServerBody},
+    proxy::{
+        answer::{Answer, Held, ReplyBody, Work},
+        ending::Ending,
+        headers,
+        respond::{self, Refusal, Reply},
+        route::Context,
+        upload::Upload,
+        upstream::{Upstream, body::ServerBody},
+    },
 };
 
 /// A response of the server and what it holds.

@@ -24,9 +24,7 @@ use crate::{
         pace::{SharedPace, with},
         transport::Transport,
     },
-    pipe::Pipe,
-    ready_io::ReadyIo,
-    scratch, upload,
+    proxy::{pipe::Pipe, ready_io::ReadyIo, scratch, upload},
 };
 
 /// Read at once while a head is awaited: a small body comes with it, and the rest of a long one stays outside.

@@ -1,4 +1,4 @@
-use crate::http1::{
+use crate::proxy::http1::{
     framing::{Allow, Body},
     head::Fault,
     tests::Reader,

@@ -20,9 +20,11 @@ use tokio::{
 
 use crate::{
     admit::Arrival,
-    http1::wire::Moved,
-    incoming::Incoming,
-    pipe::{Pipe, Pipes},
+    proxy::{
+        http1::wire::Moved,
+        incoming::Incoming,
+        pipe::{Pipe, Pipes},
+    },
 };
 
 /// Most of one body that waits here for a slot; a longer one waits in the client.

@@ -11,12 +11,14 @@ use trust::Watched;
 use wire::{EndpointInfo, Node, NodeTable, Outcome, PolicyBundle, endpoint::ServedModel};
 
 use crate::{
-    answer::ReplyBody,
     config::Config,
     endpoint::Endpoint,
     load::report,
-    respond::{self, Refusal, Reply},
-    route::Context,
+    proxy::{
+        answer::ReplyBody,
+        respond::{self, Refusal, Reply},
+        route::Context,
+    },
 };
 
 /// The files of the policy `ConfigMap`.

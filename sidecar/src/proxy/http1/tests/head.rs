@@ -1,4 +1,4 @@
-use crate::http1::{
+use crate::proxy::http1::{
     framing::Body,
     head::{Fault, check},
 };

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use hyper::body::{self, Body, Frame, SizeHint};
 
-use crate::{
+use crate::proxy::{
     http1::wire::{Moved, Wire},
     pipe::Pipe,
     upload::Fault,

@@ -13,21 +13,23 @@ use wire::Outcome;
 
 use crate::{
     admit::{Situation, Verdict, decide},
-    answer::Work,
     drain::Phase,
-    ending::Ending,
     endpoint::Endpoint,
-    forward::{self, Passage},
     grpc::message::{self, Names},
-    headers,
-    incoming::Incoming,
     listen::sniff::Protocol,
     load::{Claim, situation},
+    proxy::{
+        answer::Work,
+        ending::Ending,
+        forward::{self, Passage},
+        headers,
+        incoming::Incoming,
+        respond::{Refusal, Reply},
+        route::{Context, content_length},
+        upload::{self, Fault, FaultCell, Upload},
+        upstream::{self, Upstream},
+    },
     queue::{NoSlot, Slot},
-    respond::{Refusal, Reply},
-    route::{Context, content_length},
-    upload::{self, Fault, FaultCell, Upload},
-    upstream::{self, Upstream},
 };
 
 /// A request with its slot.
@@ -71,7 +73,7 @@ async fn attempt(
     forward(&cx.endpoint, upstream, admitted).await
 }
 
-/// Everything until the server may have it.
+/// Everything until the server may have it, layer by layer. Who asks and what for was settled in [`super::route`].
 pub async fn admitted(
     cx: &mut Context,
     request: Request<Incoming>,
@@ -80,25 +82,34 @@ pub async fn admitted(
     let endpoint = Arc::clone(&cx.endpoint);
     let arrived = Instant::now();
     ending.trace = endpoint.traces.begin(request.headers(), arrived);
+    // What it may cost: whatever is judged below is judged by that.
     let claim = claim(cx, &request, arrived)?;
+    // Leaving, or without a model: that holds for everybody, and costs nothing to say.
     check_open(&endpoint)?;
+    // A device over its own quota is told so before its request counts in anybody's queue.
     let account = endpoint.quotas.account(cx.device.as_ref(), arrived);
     if let Some(account) = &account {
         ending.takes(account.enter(arrived).map_err(over_quota)?);
     }
+    // Refused before its body is read: the device still has the time to compute by itself.
     admit(&endpoint, &claim, content_length(&request))?;
 
+    // Only now: bodies on their way have a bound of their own.
     let (mut parts, body) = request.into_parts();
     let mut upload = arriving(&endpoint, body)?;
     if cx.protocol == Protocol::Grpc {
+        // The length of a message stands in its beginning.
         let length = message::begin(&endpoint, &mut upload, Names::Model, claim.deadline).await?;
         admit(&endpoint, &claim, Some(length))?;
     }
+    // Before there is a slot: a slot is the server's time, not that of a slow link.
     gather(&endpoint, &mut upload, &claim).await?;
+    // The body took its time, and the queue did not stand still meanwhile.
     admit(&endpoint, &claim, None)?;
 
     let queued = Instant::now();
     ending.trace.waits(queued);
+    // Last: whoever has a slot needs nothing but the server.
     let mut slot = take_slot(&endpoint, &claim).await?;
     let began = Instant::now();
     ending.trace.serves(began, &mut parts.headers);

@@ -8,7 +8,7 @@ use http::{
     header::{CONTENT_LENGTH, TRANSFER_ENCODING},
 };
 
-use crate::http1::{
+use crate::proxy::http1::{
     framing::Body,
     head::{self, headers},
 };

@@ -13,13 +13,15 @@ use wire::{Outcome, path};
 
 use crate::{
     endpoint::Endpoint,
-    forward::{self, Passage},
-    incoming::Incoming,
-    infer,
-    respond::{self, Refusal, Reply},
-    route::Context,
-    upload::Upload,
-    upstream::{self, Upstream},
+    proxy::{
+        forward::{self, Passage},
+        incoming::Incoming,
+        infer,
+        respond::{self, Refusal, Reply},
+        route::Context,
+        upload::Upload,
+        upstream::{self, Upstream},
+    },
 };
 
 /// A relay that may begin: its place and when it must end.

@@ -11,24 +11,25 @@ use hyper::body::{self, Body};
 use wire::{Outcome, grpc::CONTENT_TYPE as GRPC, path::Target};
 
 use crate::{
-    answer::OpenRequest,
     auth::{Device, peer::Peer},
     drain::Phase,
-    ending::Ending,
     endpoint::Endpoint,
-    grpc, headers,
-    http1::head::is_authority,
-    incoming::Incoming,
-    infer,
+    grpc,
     listen::{
         crowd::Source,
         pace::{Pace, SharedPace, with},
         sniff::Protocol,
     },
-    own,
+    proxy::{
+        answer::OpenRequest,
+        ending::Ending,
+        headers,
+        http1::head::is_authority,
+        incoming::Incoming,
+        infer, own, relay,
+        respond::{self, LoadForm, Refusal, Reply},
+    },
     queue::share::Party,
-    relay,
-    respond::{self, LoadForm, Refusal, Reply},
 };
 
 /// The requests of one connection.
@@ -176,7 +177,7 @@ fn find(cx: &Context, request: &Request<Incoming>) -> Result<Target, Refusal> {
     Err(Refusal { status, allow: Some(target.method()), ..Outcome::NotFound.into() })
 }
 
-/// What [`crate::http1::head`] checks for HTTP/1, as far as HTTP/2 leaves room for it.
+/// What [`crate::proxy::http1::head`] checks for HTTP/1, as far as HTTP/2 leaves room for it.
 fn check_http2(cx: &Context, request: &Request<Incoming>) -> Result<(), Refusal> {
     let headers = request.headers();
     if headers.len() > cx.endpoint.config.limits.headers {
