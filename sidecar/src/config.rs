@@ -7,7 +7,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use wire::{SidecarConfig, config::LoadHeader, name};
 
-use crate::listen::pace;
+use crate::{listen::pace, proxy::http1::head::HEADERS_MAX};
 
 /// Why a configuration was refused.
 #[derive(Debug, thiserror::Error)]
@@ -257,6 +257,9 @@ fn limits(raw: &wire::config::Limits) -> Result<Limits, Error> {
     ];
     if let Some((name, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
         return Err(key(name, "use at least 1; nothing here may be unlimited"));
+    }
+    if raw.headers as usize > HEADERS_MAX {
+        return Err(key("limits.headers", "use at most 256"));
     }
     // The kernel counts in seconds, up to these.
     const SECONDS_MAX: u64 = 32_767;
