@@ -5,8 +5,8 @@
 use std::{
     io,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, ready},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 
@@ -211,20 +211,34 @@ struct Open {
     held: Held,
 }
 
-type OpenCell = Arc<Mutex<Option<Open>>>;
+#[derive(Default)]
+struct State {
+    /// Gone when the deadline has passed.
+    open: Option<Open>,
+    /// Who waits for the next piece: a socket that is dropped wakes nobody.
+    reader: Option<Waker>,
+}
 
-fn end(open: &OpenCell, outcome: Outcome) {
-    let open = open.lock().unwrap_or_else(PoisonError::into_inner).take();
+type Shared = Arc<Mutex<State>>;
+
+fn lock(shared: &Shared) -> MutexGuard<'_, State> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn end(shared: &Shared, outcome: Outcome) {
+    let State { open, reader } = std::mem::take(&mut *lock(shared));
     if let Some(Open { body, held }) = open {
         drop(body);
         held.end(outcome);
+    }
+    if let Some(reader) = reader {
+        reader.wake();
     }
 }
 
 /// A response body with its deadline.
 pub struct Answer {
-    /// Empty when the deadline has passed.
-    open: OpenCell,
+    shared: Shared,
     watchdog: Option<AbortHandle>,
     is_over: bool,
 }
@@ -232,16 +246,16 @@ pub struct Answer {
 impl Answer {
     pub fn new(body: ServerBody, held: Held, deadline: Instant) -> Self {
         let is_over = body.is_over();
-        let open: OpenCell = Arc::new(Mutex::new(Some(Open { body, held })));
-        let mut answer = Self { open, watchdog: None, is_over };
+        let state = State { open: Some(Open { body, held }), reader: None };
+        let mut answer = Self { shared: Arc::new(Mutex::new(state)), watchdog: None, is_over };
         if is_over {
-            end(&answer.open, Outcome::Served);
+            end(&answer.shared, Outcome::Served);
         } else {
             // Its own task: a body is not polled while its reader takes nothing, and the slot must not wait for that.
-            let open = Arc::clone(&answer.open);
+            let shared = Arc::clone(&answer.shared);
             let watch = async move {
                 tokio::time::sleep_until(deadline.into()).await;
-                end(&open, Outcome::Expired);
+                end(&shared, Outcome::Expired);
             };
             answer.watchdog = Some(tokio::spawn(watch).abort_handle());
         }
@@ -252,25 +266,29 @@ impl Answer {
         if self.is_over {
             return Poll::Ready(None);
         }
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(Open { body, .. }) = &mut *open else {
+        let mut state = lock(&self.shared);
+        let Some(Open { body, .. }) = &mut state.open else {
             return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
         };
-        let piece = ready!(body.poll_piece(cx));
+        let Poll::Ready(piece) = body.poll_piece(cx) else {
+            state.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        };
         self.is_over = body.is_over();
-        drop(open);
+        state.reader = None;
+        drop(state);
         match &piece {
-            Some(Err(_)) => end(&self.open, Outcome::UpstreamFailed),
+            Some(Err(_)) => end(&self.shared, Outcome::UpstreamFailed),
             // The last byte is handed over: nobody need ask again, so this is the end.
-            _ if self.is_over => end(&self.open, Outcome::Served),
+            _ if self.is_over => end(&self.shared, Outcome::Served),
             _ => {}
         }
         Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
     }
 
     fn size_hint(&self) -> SizeHint {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = if self.is_over { Some(0) } else { open.as_ref().and_then(|open| open.body.left()) };
+        let state = lock(&self.shared);
+        let left = if self.is_over { Some(0) } else { state.open.as_ref().and_then(|open| open.body.left()) };
         left.map(SizeHint::with_exact).unwrap_or_default()
     }
 }
@@ -281,6 +299,6 @@ impl Drop for Answer {
             watchdog.abort();
         }
         // The reader has left: the lease closes its connection, the ending counts it.
-        drop(self.open.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(std::mem::take(&mut *lock(&self.shared)));
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use rustix::{
-    io::{Errno, ioctl_fionread},
+    io::{Errno, ioctl_fionread, writev},
     net::{SendFlags, send},
     pipe::{SpliceFlags, splice},
 };
@@ -23,7 +23,6 @@ pub trait ReadyIo: AsFd {
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
     fn attempt<T>(&self, interest: Interest, step: impl FnOnce() -> io::Result<T>) -> io::Result<T>;
     fn read_some(&self, buf: &mut [u8]) -> io::Result<usize>;
-    fn write_some(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
 
     /// Reads; 0 is the end.
     fn poll_take(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
@@ -33,7 +32,7 @@ pub trait ReadyIo: AsFd {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Ok(taken) => {
                     if 0 < taken && taken < buf.len() {
-                        self.is_emptied();
+                        self.await_news();
                     }
                     return Poll::Ready(Ok(taken));
                 }
@@ -44,25 +43,12 @@ pub trait ReadyIo: AsFd {
 
     /// Writes.
     fn poll_give(&self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.poll_writable(cx))?;
-            match self.write_some(bufs) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
-        }
+        self.poll_out(cx, || Ok(writev(self.as_fd(), bufs)?))
     }
 
     /// Writes what more will follow at once: it goes with that.
     fn poll_give_before(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
-        loop {
-            ready!(self.poll_writable(cx))?;
-            match self.attempt(Interest::WRITABLE, || Ok(send(self.as_fd(), bytes, flags)?)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
-        }
+        self.poll_out(cx, || Ok(send(self.as_fd(), bytes, SendFlags::MORE | SendFlags::NOSIGNAL)?))
     }
 
     /// Moves bytes out of a pipe that holds some.
@@ -72,12 +58,17 @@ pub trait ReadyIo: AsFd {
         pipe: impl AsFd + Copy,
         bytes: usize,
     ) -> Poll<io::Result<usize>> {
+        self.poll_out(cx, || Ok(splice(pipe, None, self.as_fd(), None, bytes, SpliceFlags::NONBLOCK)?))
+    }
+
+    fn poll_out(
+        &self,
+        cx: &mut Context<'_>,
+        mut step: impl FnMut() -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.poll_writable(cx))?;
-            let flags = SpliceFlags::NONBLOCK;
-            match self
-                .attempt(Interest::WRITABLE, || Ok(splice(pipe, None, self.as_fd(), None, bytes, flags)?))
-            {
+            match self.attempt(Interest::WRITABLE, &mut step) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
             }
@@ -113,7 +104,7 @@ pub trait ReadyIo: AsFd {
     }
 
     /// Waits for news before the next read.
-    fn is_emptied(&self) {
+    fn await_news(&self) {
         let _ = self.attempt::<()>(Interest::READABLE, || Err(io::ErrorKind::WouldBlock.into()));
     }
 }
@@ -135,10 +126,6 @@ macro_rules! socket {
 
             fn read_some(&self, buf: &mut [u8]) -> io::Result<usize> {
                 self.try_read(buf)
-            }
-
-            fn write_some(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-                self.try_write_vectored(bufs)
             }
         }
     };

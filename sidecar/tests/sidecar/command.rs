@@ -67,6 +67,7 @@ fn each_bad_value_is_78_and_its_key_is_named() {
         ("admission.maxTimeoutMilliseconds", format!("{good}admission: {{maxTimeoutMilliseconds: 1}}\n")),
         ("limits.idleMilliseconds", format!("{good}limits: {{idleMilliseconds: 0}}\n")),
         ("limits.tlsHandshakeMilliseconds", format!("{good}limits: {{tlsHandshakeMilliseconds: 0}}\n")),
+        ("limits.headers", format!("{good}limits: {{headers: 257}}\n")),
         ("limits.loadStreams", format!("{good}limits: {{loadStreams: 0}}\n")),
         // Its fix depends on whether the program was built with the feature.
         ("traceCollector", format!("{good}traceCollector: 127.0.0.1\n")),

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, io::Write, sync::Mutex};
 
+use serde_json::json;
+
 use crate::{
     harness::{Sidecar, eventually, infer},
     server::{Door, Server, answer},
@@ -128,9 +130,13 @@ fn an_answer_that_began_and_comes_too_late_is_cut() {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\npart");
         at_door.wait();
     });
-    let sidecar = Sidecar::start(&server);
-    let reply = sidecar.infer("longshore-deadline-ms: 1500\r\n", "{}");
+    // Nothing else looks at the connection in the time that the client waits.
+    let sidecar =
+        Sidecar::with(&server, |config| config["limits"] = json!({"bodyWindowMilliseconds": 600_000}));
+    let mut client = sidecar.client();
+    let reply = client.ask(&infer("longshore-deadline-ms: 1500\r\n", "{}"));
     assert_eq!((reply.status, reply.cut), (200, true));
+    assert!(client.is_closed());
     eventually("the count", || sidecar.count("expired") == 1);
     door.open(1);
     eventually("the slot", || sidecar.gauge("requests_running") == 0);

@@ -77,6 +77,7 @@ impl Rest {
                         pipe.filled(bytes);
                         Poll::Ready(Ok(Some(Piece::Piped(Piped { pipe, memory: None }))))
                     }
+                    // No pipe is that small: nothing is in this one.
                     Poll::Ready(Ok(Moved::Full)) => Poll::Ready(Err(Fault::Left)),
                     Poll::Ready(Err(fault)) => Poll::Ready(Err(fault)),
                     Poll::Pending => {

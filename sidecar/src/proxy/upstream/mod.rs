@@ -72,10 +72,10 @@ impl Upstream {
     pub async fn send(self: &Arc<Self>, request: Request<Upload>) -> Result<Response<ServerBody>, Error> {
         let (parts, mut upload) = request.into_parts();
         let head = link::head(&parts, &upload);
-        if let Some(mut again) = upload.copy() {
+        if let Some(again) = upload.copy() {
             if let Some(link) = self.pop(Instant::now(), IDLE_MAX) {
                 match self.lease(link).exchange(head.clone(), &mut upload).await {
-                    Err(Failure { is_answered: false, .. }) => upload = std::mem::take(&mut again),
+                    Err(Failure { is_answered: false, .. }) => upload = again,
                     answered => return Ok(answered?),
                 }
             }
