@@ -189,7 +189,7 @@ fn errors_of_the_server_become_outcomes_without_its_words() {
     }
     server.script(|_| status(0, ""));
     infer(&sidecar, &[], b"").refused(14, "upstream_failed");
-    assert!(sidecar.log().contains("s3cr3t"), "the log has them");
+    eventually("the log to have them", || sidecar.log().contains("s3cr3t"));
     assert_eq!((sidecar.count_over("grpc", "rejected"), sidecar.count_over("grpc", "served")), (6, 0));
     assert_eq!(sidecar.gauge("requests_running"), 0);
 }

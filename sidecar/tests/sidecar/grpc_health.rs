@@ -78,7 +78,7 @@ fn a_shape_that_varies_is_not_guessed() {
     let server = GrpcServer::start();
     server.set_metadata(metadata(&[("a", "FP32", &[u64::MAX, 3])]));
     let sidecar = Sidecar::start(&server);
-    assert!(sidecar.log().contains("no warm-up"), "it says so");
+    eventually("the log to say so", || sidecar.log().contains("no warm-up"));
     assert_eq!(server.calls("ModelInfer").len(), 0);
 }
 

@@ -30,7 +30,7 @@ fn rejected_without_the_servers_words() {
     let sidecar = Sidecar::start(&server);
     let reply = sidecar.infer("", "{}");
     reply.refused(400, "rejected");
-    assert!(sidecar.log().contains("s3cr3t"), "the log has them");
+    eventually("the log to have them", || sidecar.log().contains("s3cr3t"));
     assert_eq!(sidecar.count("rejected"), 1);
 }
 
