@@ -134,8 +134,8 @@ async fn send(collector: &Arc<Upstream>, endpoint: &Endpoint, batch: &[Ended]) {
         .body(Upload::of([body.to_string().into()]));
     let Ok(request) = request else { return };
     match timeout(SEND_MAX, collector.send(request)).await {
-        Ok(Ok((_, answer))) if answer.status().is_success() => {}
-        Ok(Ok((_, answer))) => {
+        Ok(Ok(answer)) if answer.status().is_success() => {}
+        Ok(Ok(answer)) => {
             tracing::warn!(status = answer.status().as_u16(), "the collector takes no spans")
         }
         Ok(Err(error)) => tracing::warn!(%error, "the collector cannot be reached"),
