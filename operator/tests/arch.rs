@@ -47,7 +47,7 @@ fn links_none_of(member: &str, banned: &[&str]) {
 #[test]
 fn the_data_path_links_no_kubernetes_code() {
     for member in
-        ["longshore-sidecar", "admission", "wire", "trust", "longshore-device", "longshore-runtime", "engine"]
+        ["longshore-sidecar", "admission", "routing", "wire", "trust", "longshore-device", "longshore-runtime", "engine"]
     {
         links_none_of(member, &["kube", "k8s-openapi"]);
     }
@@ -55,7 +55,9 @@ fn the_data_path_links_no_kubernetes_code() {
 
 #[test]
 fn what_decides_cannot_wait() {
-    links_none_of("admission", &["tokio", "hyper", "mio", "rand"]);
+    for member in ["admission", "routing"] {
+        links_none_of(member, &["tokio", "hyper", "mio", "rand"]);
+    }
     links_none_of("plan", &["tokio", "hyper", "kube-client", "kube-runtime", "mio", "async-std", "rand"]);
 }
 

@@ -28,6 +28,7 @@ pub fn report(endpoint: &Endpoint, now: Instant) -> LoadReport {
         processor: usage.processor,
         memory: usage.memory,
         is_leaving: endpoint.drain.phase() > Phase::Serving,
+        is_ready: endpoint.ready.is_ready(),
     };
     load::report(&endpoint.load, &endpoint.config.admission, &of_anyone(endpoint, now), around)
 }

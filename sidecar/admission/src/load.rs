@@ -39,6 +39,8 @@ pub struct Surroundings {
     pub memory: f64,
     /// Whether the endpoint is about to leave.
     pub is_leaving: bool,
+    /// Whether the model answers.
+    pub is_ready: bool,
 }
 
 /// What the last requests cost.
@@ -192,6 +194,7 @@ pub fn report(load: &Load, bounds: &Bounds, situation: &Situation, around: Surro
             service_p50_ms: round(percentile(50)),
             service_p95_ms: round(percentile(95)),
             draining: f64::from(u8::from(around.is_leaving)),
+            not_ready: f64::from(u8::from(!around.is_ready)),
         },
     }
 }
