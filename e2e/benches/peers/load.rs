@@ -8,7 +8,13 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use tokio::{io::AsyncWriteExt as _, net::TcpStream, sync::watch, task::JoinSet, time::timeout};
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::TcpStream,
+    sync::watch,
+    task::JoinSet,
+    time::{MissedTickBehavior, interval, timeout},
+};
 
 use crate::http1;
 
@@ -25,9 +31,14 @@ pub struct Run {
 impl Run {
     /// The middle time, in seconds.
     pub fn median(&self) -> f64 {
+        self.percentile(50)
+    }
+
+    /// What so many of a hundred do not exceed, in seconds.
+    pub fn percentile(&self, percent: usize) -> f64 {
         let mut times = self.times.clone();
         times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
+        times[times.len() * percent / 100]
     }
 }
 
@@ -73,6 +84,21 @@ impl Load {
             load.connections.push(connection);
         }
         Ok(load)
+    }
+
+    /// Asks over the first connection every so often, for a while. A time begins when the request was due, so that one that
+    /// had to wait for another is not left out.
+    pub async fn paced(&mut self, every: Duration, time: Duration) -> Result<Run> {
+        let connection = self.connections.first_mut().context("no connection")?;
+        let mut ticks = interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        let (mut run, until) = (Run::default(), Instant::now() + time);
+        while Instant::now() < until {
+            let due = ticks.tick().await;
+            connection.ask(&self.request).await?;
+            run.times.push(due.elapsed().as_secs_f64());
+        }
+        Ok(run)
     }
 
     /// Goes on for a while.

@@ -2,6 +2,7 @@
 //! the environment. Out: tables and a plot. Proxies have one processor for themselves; the load and the model server behind
 //! share another. Nothing is asserted: a figure that is not reached is printed as such.
 
+mod attack;
 mod backend;
 mod config;
 mod grpc;

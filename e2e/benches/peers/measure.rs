@@ -4,8 +4,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use tokio::time::sleep;
 
 use crate::{
+    attack::Attack,
     backend::Backend,
     grpc::Calls,
     load::{self, Load, Run},
@@ -43,6 +45,8 @@ enum How {
     Grpc(usize, usize),
     /// The middle time at one connection, in microseconds; `direct` is taken from it.
     Added(Processors),
+    /// The slowest hundredth at one connection that asks a thousand times a second, in microseconds.
+    Slowest,
     Memory(memory::What),
 }
 
@@ -65,6 +69,11 @@ pub struct Bed {
 /// Long enough that the kernel's clock for processor time, 10 ms, is a hundredth.
 const RUN: Duration = Duration::from_millis(1200);
 const WARM_UP: Duration = Duration::from_millis(100);
+/// An attack is in full swing by then.
+const SETTLED: Duration = Duration::from_millis(300);
+/// Enough for a hundredth to be thirty.
+const PACED: Duration = Duration::from_secs(3);
+const PACE: Duration = Duration::from_millis(1);
 
 /// Everything that is measured, in the order of the page.
 pub fn all() -> Vec<Measure> {
@@ -89,6 +98,14 @@ pub fn all() -> Vec<Measure> {
     let calls = [SIDECAR_GRPC, HAPROXY_GRPC, ENVOY_GRPC];
     let each = [SIDECAR, HAPROXY, NGINX, ENVOY];
     let held = [SIDECAR, HAPROXY, NGINX, NGINX_UNBUFFERED, ENVOY];
+    let honest = [
+        SIDECAR,
+        SIDECAR.under(Attack::HalfHeads),
+        SIDECAR.under(Attack::Connections),
+        SIDECAR.under(Attack::HeaderBombs),
+        SIDECAR.under(Attack::SlowBodies),
+        SIDECAR.under(Attack::Resets),
+    ];
     let new = |key, title, unit, how, arms: &[Arm]| {
         let arms = arms.iter().map(|arm| Values { arm: *arm, rounds: Vec::new(), per_second: Vec::new() });
         Measure { title, key, unit, arms: arms.collect(), how }
@@ -99,6 +116,7 @@ pub fn all() -> Vec<Measure> {
         new("halting", "The same with processors that halt", "us", How::Added(Processors::Halt), &halting),
         new("body", "CPU per body of 602,112 bytes, 4 connections", "us", How::Body(4), &bodies),
         new("grpc", "CPU per gRPC call, 4 connections with 8 calls each", "us", How::Grpc(4, 8), &calls),
+        new("honest", "p99 of an honest client, 1,000 requests a second", "us", How::Slowest, &honest),
         new("idle", "Memory, idle", "MiB", How::Memory(memory::What::Idle), &each),
         new("connection", "Memory per idle connection", "KiB", How::Memory(memory::What::Connections), &each),
         new(
@@ -174,6 +192,13 @@ async fn one(how: How, arm: Arm, bed: &Bed) -> Result<(f64, Option<f64>)> {
             let mut load = Load::start(address, 1, &load::small()).await?;
             load.run(WARM_UP).await?;
             Ok((load.run(RUN).await?.median() * 1e6, None))
+        }
+        How::Slowest => {
+            let _awake = process::spin()?;
+            let mut load = Load::start(address, 1, &load::small()).await?;
+            let _attack = arm.attack.map(|attack| attack.begin(address));
+            sleep(SETTLED).await;
+            Ok((load.paced(PACE, PACED).await?.percentile(99) * 1e6, None))
         }
         How::Memory(what) => {
             let kind = arm.proxy.context("memory of no proxy")?;

@@ -4,6 +4,7 @@
 use e2e::stats::{Estimate, estimate, ratio};
 
 use crate::{
+    attack::Attack,
     measure::{Measure, Values},
     proxy::{
         Arm, ENVOY, ENVOY_GRPC, HAPROXY, HAPROXY_SPLICE, NGINX, NGINX_UNBUFFERED, SIDECAR, SIDECAR_GRPC,
@@ -65,6 +66,11 @@ pub const TARGETS: &[Target] = {
         new(Must, "body", SIDECAR, Share(1.0, BODY_PEERS)),
         new(Goal, "body", SIDECAR, Share(0.55, BODY_PEERS)),
         new(Goal, "grpc", SIDECAR_GRPC, Share(0.25, &[ENVOY_GRPC])),
+        new(Must, "honest", SIDECAR.under(Attack::HalfHeads), Share(1.2, &[SIDECAR])),
+        new(Must, "honest", SIDECAR.under(Attack::Connections), Share(1.2, &[SIDECAR])),
+        new(Must, "honest", SIDECAR.under(Attack::HeaderBombs), Share(1.2, &[SIDECAR])),
+        new(Must, "honest", SIDECAR.under(Attack::SlowBodies), Share(1.2, &[SIDECAR])),
+        new(Must, "honest", SIDECAR.under(Attack::Resets), Share(1.2, &[SIDECAR])),
         new(Must, "idle", SIDECAR, Share(1.0, &[NGINX])),
         new(Goal, "idle", SIDECAR, Share(0.6, &[NGINX])),
         new(Must, "connection", SIDECAR, Amount(16.0)),
