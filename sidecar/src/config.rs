@@ -323,6 +323,9 @@ fn peers(raw: wire::config::Peers) -> Result<Peers, Error> {
     if raw.dns.as_ref().is_some_and(|name| !has_port(name)) {
         return Err(key("peers.dns", "use HOST:PORT, such as person-detect-peers.cameras.svc:8080"));
     }
+    if raw.dns.is_some() && !raw.addresses.is_empty() {
+        return Err(key("peers", "name dns or addresses, not both"));
+    }
     let addresses = raw.addresses.iter().map(|text| socket("peers.addresses", text));
     Ok(Peers { dns: raw.dns, addresses: addresses.collect::<Result<_, _>>()? })
 }

@@ -147,7 +147,7 @@ pub fn page(endpoint: &Endpoint) -> String {
     metrics.running.set(situation.running.into());
     metrics.queued.set(situation.queued.into());
     metrics.ready.set(endpoint.ready.is_ready().into());
-    metrics.peers.set(i64::try_from(endpoint.peers.lock().heard).unwrap_or(i64::MAX));
+    metrics.peers.set(i64::try_from(endpoint.peers.lock().heard.len()).unwrap_or(i64::MAX));
     metrics.draining.set((endpoint.drain.phase() > Phase::Serving).into());
     let mut page = String::new();
     // Writing into a String cannot fail.

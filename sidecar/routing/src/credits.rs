@@ -11,9 +11,12 @@ use wire::routes::Credits;
 
 use crate::table::Table;
 
-/// Questions of one party at once, and how often one more.
-const QUESTIONS: f32 = 8.0;
-const QUESTIONS_PER_SECOND: f32 = 1.0;
+/// Questions of one party at once, and how many more a second. Devices behind one address are one party, so nobody is held
+/// to this while fewer than half of [`ALL`] are asked.
+const EACH: Bucket = Bucket { questions: 8.0, per_second: 1.0 };
+
+/// The same of all parties together.
+const ALL: Bucket = Bucket { questions: 200.0, per_second: 200.0 };
 
 /// More parties than this share one account.
 const PARTIES_MAX: usize = 4096;
@@ -27,22 +30,30 @@ const PER_MILLISECONDS: u32 = 1_000;
 /// Devices come by chance, and not all at their limit.
 const OVERCOMMIT: f32 = 2.0;
 
+/// How many questions.
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    questions: f32,
+    per_second: f32,
+}
+
 /// Who asked lately.
 #[derive(Debug)]
 pub struct Askers<P> {
+    all: Account,
     accounts: HashMap<Option<P>, Account>,
     swept: Option<Instant>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Account {
     left: f32,
-    at: Instant,
+    at: Option<Instant>,
 }
 
 impl<P> Default for Askers<P> {
     fn default() -> Self {
-        Self { accounts: HashMap::new(), swept: None }
+        Self { all: Account::new(ALL), accounts: HashMap::new(), swept: None }
     }
 }
 
@@ -56,23 +67,24 @@ impl<P: Clone + Eq + Hash> Askers<P> {
         let key = Some(party.clone());
         let key =
             if self.accounts.len() < PARTIES_MAX || self.accounts.contains_key(&key) { key } else { None };
-        let account = self.accounts.entry(key).or_insert(Account { left: QUESTIONS, at: now });
-        let since = now.saturating_duration_since(account.at).as_secs_f32();
-        account.left = (account.left + since * QUESTIONS_PER_SECOND).min(QUESTIONS);
-        account.at = now;
-        if account.left < 1.0 {
-            return Err(Duration::from_secs_f32((1.0 - account.left) / QUESTIONS_PER_SECOND));
+        let account = self.accounts.entry(key).or_insert(Account::new(EACH));
+        self.all.fill(now, ALL);
+        account.fill(now, EACH);
+        let (all, own) = (self.all.left, account.left);
+        if all < 1.0 || (own < 1.0 && all < ALL.questions / 2.0) {
+            return Err(Duration::from_secs_f32((1.0 - own).max(0.0) / EACH.per_second));
         }
-        account.left -= 1.0;
+        account.left = (own - 1.0).max(0.0);
+        self.all.left -= 1.0;
         Ok(())
     }
 
-    /// The share of each of them in what the fleet can do in a second, if `askers` sidecars share it out: at least one
-    /// request.
+    /// The share of each of them in what the fleet can do in a second, which all sidecars that are heard share out: at least
+    /// one request.
     #[must_use]
-    pub fn share(&self, table: &Table, sidecars: usize) -> Credits {
+    pub fn share(&self, table: &Table) -> Credits {
         let capacity: f32 = table.endpoints().iter().map(|endpoint| endpoint.standing.per_second()).sum();
-        let devices = self.accounts.len().max(1) * sidecars.max(1);
+        let devices = self.accounts.len().max(1) * table.heard().max(1);
         let requests = (OVERCOMMIT * capacity / devices as f32).clamp(1.0, 10_000.0);
         Credits { requests: requests as u32, per_milliseconds: PER_MILLISECONDS }
     }
@@ -82,7 +94,19 @@ impl<P: Clone + Eq + Hash> Askers<P> {
             return;
         }
         self.swept = Some(now);
-        self.accounts.retain(|_, account| now < account.at + PRESENT);
+        self.accounts.retain(|_, account| account.at.is_some_and(|at| now < at + PRESENT));
+    }
+}
+
+impl Account {
+    const fn new(bucket: Bucket) -> Self {
+        Self { left: bucket.questions, at: None }
+    }
+
+    fn fill(&mut self, now: Instant, bucket: Bucket) {
+        let since = self.at.map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f32());
+        self.left = (self.left + since * bucket.per_second).min(bucket.questions);
+        self.at = Some(now);
     }
 }
 

@@ -130,7 +130,7 @@ fn candidates(table: &Table, now: Instant, query: &Query<'_>) -> Vec<Choice> {
             p50_us,
             p95_us,
             completion_us: once_us * tries,
-            rank: rank(standing),
+            rank: rank(endpoint, now),
         });
     }
     all
@@ -138,7 +138,7 @@ fn candidates(table: &Table, now: Instant, query: &Query<'_>) -> Vec<Choice> {
 
 fn is_wanted(endpoint: &Endpoint, query: &Query<'_>) -> bool {
     let identity = &endpoint.identity;
-    let serves = |digest| identity.digest.as_ref().is_none_or(|own| own == digest);
+    let serves = |digest| identity.digest.as_ref() == Some(digest);
     !identity.url.is_empty() && query.digest.is_none_or(serves) && !query.exclude.contains(&identity.id)
 }
 
@@ -176,10 +176,11 @@ fn order(a: &Choice, b: &Choice) -> Ordering {
     a.rank.cmp(&b.rank).then(a.completion_us.total_cmp(&b.completion_us))
 }
 
-fn rank(standing: &Standing) -> Rank {
+fn rank(endpoint: &Endpoint, now: Instant) -> Rank {
+    let standing = &endpoint.standing;
     if standing.is_closed {
         Rank::Closed
-    } else if standing.is_silent || standing.failing > FAILING_MAX {
+    } else if standing.is_silent || endpoint.is_unheard(now) || standing.failing > FAILING_MAX {
         Rank::Doubtful
     } else {
         Rank::Good

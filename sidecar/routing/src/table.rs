@@ -15,6 +15,12 @@ pub const ENDPOINTS_MAX: usize = 1024;
 /// Pods of one endpoint at most.
 const PODS_MAX: usize = 16;
 
+/// No name and no address is longer, in bytes.
+const WORD_BYTES_MAX: usize = 256;
+
+/// An endpoint that is listed and was not heard of for this long is doubtful.
+const UNHEARD_MAX: Duration = Duration::from_secs(30);
+
 /// A pod that nothing was heard of for this long is gone.
 const FORGET_AFTER: Duration = Duration::from_secs(120);
 
@@ -46,6 +52,10 @@ pub struct Endpoint {
     /// The sum of its pods.
     pub standing: Standing,
     pods: Vec<Pod>,
+    /// Since when it is in the table.
+    since: Option<Instant>,
+    /// The operator says where it is, and nobody else may.
+    is_listed: bool,
     unseen: f32,
     unseen_at: Option<Instant>,
 }
@@ -59,7 +69,7 @@ pub struct Identity {
     pub url: String,
     /// Its site.
     pub zone: String,
-    /// The file that it serves, where it says so.
+    /// The file that all of its pods serve, where they say so.
     pub digest: Option<Digest>,
 }
 
@@ -100,6 +110,7 @@ impl Standing {
 struct Pod {
     instance: String,
     address: String,
+    digest: Option<Digest>,
     slots: u32,
     load: LoadReport,
     heard: Instant,
@@ -107,8 +118,8 @@ struct Pod {
     due: Instant,
     /// Whether it told this itself.
     is_direct: bool,
-    /// What was heard is no longer heard.
-    is_cut: bool,
+    /// When it was no longer heard.
+    cut: Option<Instant>,
 }
 
 /// Whose word a report is.
@@ -121,61 +132,46 @@ pub enum Source {
 }
 
 impl Table {
-    /// A row arrived. Hearsay never replaces what the pod itself told, nor anything newer, and cannot move an endpoint.
+    /// A row arrived. Hearsay never replaces what the pod itself told, nor anything newer, and cannot move an endpoint or a
+    /// pod.
     pub fn learn(&mut self, now: Instant, row: &PeerRow, source: Source) {
         let age = Duration::from_millis(row.age_milliseconds.into());
         let (is_direct, next) = match source {
             Source::Itself(next) => (true, next),
             Source::Hearsay(next) => (false, next),
         };
-        if row.instance.is_empty() || row.endpoint_id.is_empty() || (!is_direct && age > HEARSAY_MAX) {
+        if !is_sound(row) || (!is_direct && age > HEARSAY_MAX) {
             return;
         }
         // An instant before the machine's start cannot be told.
         let heard = now.checked_sub(age).unwrap_or(now);
-        let Some(index) = self.place(row, is_direct) else { return };
-        let endpoint = &mut self.endpoints[index];
-        let known = endpoint.pods.iter().position(|pod| pod.instance == row.instance);
-        let at = match known {
-            Some(at) if is_direct || endpoint.pods[at].yields_to(heard) => at,
-            Some(_) => return,
-            None if endpoint.pods.len() >= PODS_MAX => return,
-            None => {
-                self.by_instance.insert(row.instance.clone(), index);
-                endpoint.pods.push(Pod::new(row, heard));
-                endpoint.pods.len() - 1
-            }
-        };
-        let pod = &mut endpoint.pods[at];
-        pod.load.clone_from(&row.load);
-        pod.slots = row.max_concurrency;
-        (pod.heard, pod.due) = (heard, heard + next * 5 / 2);
-        (pod.is_direct, pod.is_cut) = (is_direct, false);
-        if !row.address.is_empty() {
-            pod.address.clone_from(&row.address);
+        let was_at = self.by_instance.get(&row.instance).copied();
+        let Some(index) = self.place(now, row, source) else { return };
+        match was_at.filter(|was| *was != index) {
+            Some(_) if !is_direct => return,
+            Some(was) => self.endpoints[was].forget(&row.instance),
+            None => {}
         }
-        endpoint.sum();
+        if self.endpoints[index].learn(row, source, heard, next) {
+            self.by_instance.insert(row.instance.clone(), index);
+        }
     }
 
     /// A pod that is known told its load, and the next is due within `next`.
     pub fn told(&mut self, now: Instant, instance: &str, load: LoadReport, next: Duration) {
-        let Some(&index) = self.by_instance.get(instance) else { return };
-        let endpoint = &mut self.endpoints[index];
-        if let Some(pod) = endpoint.pods.iter_mut().find(|pod| pod.instance == instance) {
+        if let Some(pod) = self.endpoint_of(instance).and_then(|endpoint| endpoint.pod(instance)) {
             (pod.load, pod.heard, pod.due) = (load, now, now + next * 5 / 2);
-            (pod.is_direct, pod.is_cut) = (true, false);
+            (pod.is_direct, pod.cut) = (true, None);
         }
-        endpoint.sum();
+        self.sum(instance);
     }
 
     /// The link to a pod broke.
-    pub fn cut(&mut self, instance: &str) {
-        let Some(&index) = self.by_instance.get(instance) else { return };
-        let endpoint = &mut self.endpoints[index];
-        for pod in endpoint.pods.iter_mut().filter(|pod| pod.instance == instance) {
-            pod.is_cut = true;
+    pub fn cut(&mut self, now: Instant, instance: &str) {
+        if let Some(pod) = self.endpoint_of(instance).and_then(|endpoint| endpoint.pod(instance)) {
+            pod.cut = Some(now);
         }
-        endpoint.sum();
+        self.sum(instance);
     }
 
     /// Grows older: pods whose report is overdue are silent, those of whom nothing was heard for two minutes are gone, and
@@ -183,18 +179,25 @@ impl Table {
     pub fn age(&mut self, now: Instant, listed: &[Identity]) {
         let ids: HashSet<&str> = listed.iter().map(|identity| identity.id.as_str()).collect();
         for endpoint in &mut self.endpoints {
-            endpoint.age(now, ids.contains(endpoint.identity.id.as_str()));
+            endpoint.is_listed = ids.contains(endpoint.identity.id.as_str());
+            endpoint.age(now);
         }
-        self.endpoints
-            .retain(|endpoint| !endpoint.pods.is_empty() || ids.contains(endpoint.identity.id.as_str()));
+        self.endpoints.retain(|endpoint| !endpoint.pods.is_empty() || endpoint.is_listed);
         self.index();
         for identity in listed {
-            if let Some(index) = self.endpoint(identity) {
-                let known = &mut self.endpoints[index].identity;
-                known.url.clone_from(&identity.url);
-                known.zone.clone_from(&identity.zone);
+            if let Some(index) = self.endpoint(now, identity, 2 * ENDPOINTS_MAX) {
+                let endpoint = &mut self.endpoints[index];
+                endpoint.is_listed = true;
+                endpoint.identity.url.clone_from(&identity.url);
+                endpoint.identity.zone.clone_from(&identity.zone);
             }
         }
+    }
+
+    /// Pods that are heard.
+    #[must_use]
+    pub fn heard(&self) -> usize {
+        self.endpoints.iter().flat_map(|endpoint| &endpoint.pods).filter(|pod| pod.cut.is_none()).count()
     }
 
     /// All endpoints.
@@ -212,7 +215,7 @@ impl Table {
     /// What to tell peers, oldest last and at most `rows`: own rows are for the caller to put before it.
     #[must_use]
     pub fn rows(&self, now: Instant, rows: usize) -> Vec<PeerRow> {
-        let fresh = |pod: &&Pod| !pod.is_cut && now.saturating_duration_since(pod.heard) <= HEARSAY_MAX;
+        let fresh = |pod: &&Pod| pod.cut.is_none() && now.saturating_duration_since(pod.heard) <= HEARSAY_MAX;
         let of = |endpoint: &'_ Endpoint| {
             let pods = endpoint.pods.iter().filter(fresh);
             pods.map(|pod| pod.row(now, &endpoint.identity)).collect::<Vec<_>>()
@@ -239,33 +242,44 @@ impl Table {
         endpoint.unseen_at = Some(now);
     }
 
-    /// The endpoint of a row: the known one, or a new one. Hearsay cannot move one.
-    fn place(&mut self, row: &PeerRow, is_direct: bool) -> Option<usize> {
+    /// The endpoint of a row: the known one, or a new one. Where it is, a list has the last word, then the endpoint itself.
+    fn place(&mut self, now: Instant, row: &PeerRow, source: Source) -> Option<usize> {
+        let is_direct = matches!(source, Source::Itself(_));
         let identity = Identity {
             id: row.endpoint_id.clone(),
             url: row.url.clone(),
             zone: row.zone.clone(),
-            digest: row.model_digest.clone(),
+            digest: None,
         };
-        let index = self.endpoint(&identity)?;
-        let known = &mut self.endpoints[index].identity;
-        if is_direct || known.url.is_empty() {
-            *known = identity;
+        let index = self.endpoint(now, &identity, if is_direct { 2 } else { 1 } * ENDPOINTS_MAX)?;
+        let endpoint = &mut self.endpoints[index];
+        if !endpoint.is_listed && (is_direct || endpoint.identity.url.is_empty()) {
+            (endpoint.identity.url, endpoint.identity.zone) = (identity.url, identity.zone);
         }
         Some(index)
     }
 
-    /// The place of an endpoint, made where there is none yet and room for it.
-    fn endpoint(&mut self, identity: &Identity) -> Option<usize> {
+    /// The place of an endpoint, made where there is none yet and room for it: hearsay leaves some to what is certain.
+    fn endpoint(&mut self, now: Instant, identity: &Identity, endpoints_max: usize) -> Option<usize> {
         if let Some(index) = self.by_id.get(&identity.id) {
             return Some(*index);
         }
-        if self.endpoints.len() >= ENDPOINTS_MAX {
+        if self.endpoints.len() >= endpoints_max {
             return None;
         }
-        self.endpoints.push(Endpoint::new(identity.clone()));
+        self.endpoints.push(Endpoint::new(now, identity.clone()));
         self.by_id.insert(identity.id.clone(), self.endpoints.len() - 1);
         Some(self.endpoints.len() - 1)
+    }
+
+    fn endpoint_of(&mut self, instance: &str) -> Option<&mut Endpoint> {
+        self.endpoints.get_mut(*self.by_instance.get(instance)?)
+    }
+
+    fn sum(&mut self, instance: &str) {
+        if let Some(endpoint) = self.endpoint_of(instance) {
+            endpoint.sum();
+        }
     }
 
     fn index(&mut self) {
@@ -278,22 +292,63 @@ impl Table {
 }
 
 impl Endpoint {
-    fn new(identity: Identity) -> Self {
-        let standing = Standing::default();
-        Self { identity, standing, pods: Vec::new(), unseen: 0.0, unseen_at: None }
+    fn new(now: Instant, identity: Identity) -> Self {
+        let (standing, pods, since) = (Standing::default(), Vec::new(), Some(now));
+        Self { identity, standing, pods, since, is_listed: false, unseen: 0.0, unseen_at: None }
     }
 
-    fn age(&mut self, now: Instant, is_listed: bool) {
-        let newest = self.pods.iter().map(|pod| pod.heard).max().filter(|_| is_listed);
+    /// Takes a row for one of its pods; `false` where there is no place for it or something better is known.
+    fn learn(&mut self, row: &PeerRow, source: Source, heard: Instant, next: Duration) -> bool {
+        let is_direct = matches!(source, Source::Itself(_));
+        let known = self.pods.iter().position(|pod| pod.instance == row.instance);
+        let at = match known {
+            Some(at) if is_direct || self.pods[at].yields_to(heard) => at,
+            Some(_) => return false,
+            None if self.pods.len() < PODS_MAX => self.pods.len(),
+            // What is certain takes the place of the oldest that is not.
+            None if is_direct => {
+                let doubtful =
+                    self.pods.iter().enumerate().filter(|(_, pod)| !pod.is_direct || pod.cut.is_some());
+                let Some((at, _)) = doubtful.min_by_key(|(_, pod)| pod.heard) else { return false };
+                at
+            }
+            None => return false,
+        };
+        let pod = Pod::new(row, source, heard, heard + next * 5 / 2);
+        if at == self.pods.len() {
+            self.pods.push(pod);
+        } else {
+            self.pods[at] = pod;
+        }
+        self.sum();
+        true
+    }
+
+    fn pod(&mut self, instance: &str) -> Option<&mut Pod> {
+        self.pods.iter_mut().find(|pod| pod.instance == instance)
+    }
+
+    fn forget(&mut self, instance: &str) {
+        self.pods.retain(|pod| pod.instance != instance);
+        self.sum();
+    }
+
+    fn age(&mut self, now: Instant) {
+        let newest = self.pods.iter().map(|pod| pod.heard).max().filter(|_| self.is_listed);
         let before = self.pods.len();
         self.pods.retain(|pod| now < pod.heard + FORGET_AFTER || Some(pod.heard) == newest);
         let mut is_changed = self.pods.len() != before;
-        for pod in self.pods.iter_mut().filter(|pod| !pod.is_cut && pod.due < now) {
-            (pod.is_cut, is_changed) = (true, true);
+        for pod in self.pods.iter_mut().filter(|pod| pod.cut.is_none() && pod.due < now) {
+            (pod.cut, is_changed) = (Some(now), true);
         }
         if is_changed {
             self.sum();
         }
+    }
+
+    /// Whether it should have been heard of by now and never was.
+    pub(crate) fn is_unheard(&self, now: Instant) -> bool {
+        self.standing.heard.is_none() && self.since.is_none_or(|since| now > since + UNHEARD_MAX)
     }
 
     /// Requests that devices were led to here and that no report can show yet.
@@ -306,8 +361,8 @@ impl Endpoint {
     /// The sum of the pods that are heard, or of all where none is. Which pod of a node a connection leads to is chance, so
     /// waits are their mean.
     fn sum(&mut self) {
-        let is_silent = !self.pods.is_empty() && self.pods.iter().all(|pod| pod.is_cut);
-        let counted = || self.pods.iter().filter(|pod| is_silent || !pod.is_cut);
+        let is_silent = !self.pods.is_empty() && self.pods.iter().all(|pod| pod.cut.is_some());
+        let counted = || self.pods.iter().filter(|pod| is_silent || pod.cut.is_none());
         let open = counted().filter(|pod| pod.takes_work()).count();
         let working = || counted().filter(|pod| open == 0 || pod.takes_work());
         let mut sum =
@@ -322,27 +377,33 @@ impl Endpoint {
             sum.failing = sum.failing.max(pod.failing());
         }
         sum.wait_us /= (working().count() as f32).max(1.0);
+        let first = working().next().and_then(|pod| pod.digest.as_ref());
+        self.identity.digest = first.filter(|_| working().all(|pod| pod.digest.as_ref() == first)).cloned();
         self.standing = sum;
     }
 }
 
 impl Pod {
-    fn new(row: &PeerRow, heard: Instant) -> Self {
+    fn new(row: &PeerRow, source: Source, heard: Instant, due: Instant) -> Self {
         Self {
             instance: row.instance.clone(),
             address: row.address.clone(),
+            digest: row.model_digest.clone(),
             slots: row.max_concurrency,
-            load: LoadReport::default(),
+            load: row.load.clone(),
             heard,
-            due: heard,
-            is_direct: false,
-            is_cut: false,
+            due,
+            is_direct: matches!(source, Source::Itself(_)),
+            cut: None,
         }
     }
 
-    /// Whether hearsay of that moment is better than what is known.
+    /// Whether hearsay of that moment is better than what is known. What was cut may be an echo of what was heard before.
     fn yields_to(&self, heard: Instant) -> bool {
-        (!self.is_direct || self.is_cut) && self.heard < heard
+        match self.cut {
+            Some(cut) => cut < heard,
+            None => !self.is_direct && self.heard < heard,
+        }
     }
 
     fn takes_work(&self) -> bool {
@@ -364,7 +425,7 @@ impl Pod {
             endpoint_id: identity.id.clone(),
             url: identity.url.clone(),
             zone: identity.zone.clone(),
-            model_digest: identity.digest.clone(),
+            model_digest: self.digest.clone(),
             max_concurrency: self.slots,
             age_milliseconds: u32::try_from(age).unwrap_or(u32::MAX),
             load: self.load.clone(),
@@ -372,7 +433,15 @@ impl Pod {
     }
 }
 
-/// Whatever cannot be counts as nothing; nothing counts as more than is believed.
+/// Whether a row can be one.
+fn is_sound(row: &PeerRow) -> bool {
+    let words = [&row.instance, &row.address, &row.endpoint_id, &row.url, &row.zone];
+    !row.instance.is_empty()
+        && !row.endpoint_id.is_empty()
+        && words.iter().all(|word| word.len() <= WORD_BYTES_MAX)
+}
+
+/// Whatever is no number counts as the longest; nothing counts as more than is believed.
 fn microseconds(milliseconds: f64) -> f32 {
     let microseconds = (milliseconds * 1000.0) as f32;
     if microseconds.is_finite() { microseconds.clamp(0.0, BELIEVED_US) } else { BELIEVED_US }

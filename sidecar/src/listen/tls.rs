@@ -20,7 +20,7 @@ use wire::config::{self, TlsVersion};
 use super::{sniff::Protocol, transport::Socket};
 use crate::{
     auth::peer::{self, Peer},
-    peers::kin::{Kin, Visitors},
+    peers::kin::{self, Kin, Visitors},
 };
 
 const HTTP2: &[u8] = b"h2";
@@ -28,16 +28,10 @@ const HTTP1: &[u8] = b"http/1.1";
 
 /// What handshakes need.
 pub struct Tls {
-    files: Watched<Arc<Both>>,
+    files: Watched<Arc<ServerConfig>>,
     kin: Option<Arc<Kin>>,
     /// An authority vouches for the certificates of devices.
     believes_devices: bool,
-}
-
-/// What is made of the files: how to answer, and how to dial a sibling.
-struct Both {
-    server: Arc<ServerConfig>,
-    client: Option<Arc<ClientConfig>>,
 }
 
 /// What a handshake brought.
@@ -59,31 +53,37 @@ impl Tls {
 
     /// One handshake.
     pub async fn accept(&self, socket: Socket) -> io::Result<Agreement> {
-        let config = Arc::clone(&self.files().server);
+        let config = self.files.get().expect("the files were read at the start");
+        let keys = self.kin.as_ref().map(|kin| kin.keys());
         let stream = Box::new(TlsAcceptor::from(config).accept(socket).await?);
         let (_, session) = stream.get_ref();
         let is_http2 = session.alpn_protocol() == Some(HTTP2);
-        let peer = session.peer_certificates().and_then(|chain| self.peer(chain.first()?));
+        let peer = session.peer_certificates().and_then(|chain| self.peer(chain.first()?, keys.as_deref()));
         Ok(Agreement { stream, protocol: if is_http2 { Protocol::Http2 } else { Protocol::Http1 }, peer })
     }
 
-    /// How a sibling is dialled.
-    pub fn dial(&self) -> Option<Arc<ClientConfig>> {
-        self.files().client.clone()
+    /// How a sibling is dialled, after so many tries in vain.
+    pub fn dial(&self, tries: usize) -> Option<Arc<ClientConfig>> {
+        // They are read by whoever asks for them.
+        drop(self.files.get());
+        self.kin.as_ref()?.dial(tries)
     }
 
-    /// Whose certificate it is, where somebody vouches for it.
-    fn peer(&self, certificate: &CertificateDer<'_>) -> Option<Peer> {
-        let is_kin = self.kin.as_ref().is_some_and(|kin| kin.is_kin(certificate));
+    /// Whose certificate it is, where somebody vouches for it. A sibling's key must have counted before the handshake and
+    /// after, so that it did when the handshake judged it.
+    fn peer(&self, certificate: &CertificateDer<'_>, before: Option<&[kin::Key]>) -> Option<Peer> {
+        let counted =
+            kin::key_of(certificate).is_some_and(|key| before.is_some_and(|keys| keys.contains(&key)));
+        let is_kin = counted && self.kin.as_ref().is_some_and(|kin| kin.is_kin(certificate));
         (is_kin || self.believes_devices).then(|| Peer::read(certificate, is_kin)).flatten()
-    }
-
-    fn files(&self) -> Arc<Both> {
-        self.files.get().expect("the files were read at the start")
     }
 }
 
-fn read(config: &config::Tls, clock: &Arc<Clock>, kin: Option<&Arc<Kin>>) -> Result<Arc<Both>, String> {
+fn read(
+    config: &config::Tls,
+    clock: &Arc<Clock>,
+    kin: Option<&Arc<Kin>>,
+) -> Result<Arc<ServerConfig>, String> {
     let chain = pem::certificates(config.certificate_file.as_ref())?;
     let key = pem::key(config.key_file.as_ref())?;
     if let Some(began) = chain.first().and_then(peer::not_before) {
@@ -103,12 +103,10 @@ fn read(config: &config::Tls, clock: &Arc<Clock>, kin: Option<&Arc<Kin>>) -> Res
     server.alpn_protocols = vec![HTTP2.into(), HTTP1.into()];
     server.session_storage = Arc::new(NoServerSessionStorage {});
     server.send_tls13_tickets = 0;
-    if let (Some(kin), Some(own)) = (kin, chain.first()) {
-        kin.renew(own);
+    if let Some(kin) = kin {
+        kin.renew(chain, key).map_err(|error| about(config.certificate_file.as_ref(), &error))?;
     }
-    let client = kin.map(|kin| kin.dial(chain, key)).transpose();
-    let client = client.map_err(|error| about(config.certificate_file.as_ref(), &error))?;
-    Ok(Arc::new(Both { server: Arc::new(server), client }))
+    Ok(Arc::new(server))
 }
 
 /// Asks for certificates where there may be siblings, or an authority is named for devices.

@@ -2,8 +2,8 @@
 //! certificate is a sibling's, and how to dial one.
 //!
 //! All pods of an offload mount one certificate, so a sibling is whoever proves that it holds the key of that. No authority
-//! is asked: none of them signs for the addresses of pods. After a renewal the key before the newest counts too, since
-//! pods do not get the new files in the same moment.
+//! is asked: none of them signs for the addresses of pods. After a renewal the key before the newest counts too, and is shown
+//! to those who do not know the newest, since pods do not get the new files in the same moment.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,34 +25,62 @@ use x509_cert::{
 #[derive(Debug)]
 pub struct Kin {
     provider: Arc<CryptoProvider>,
-    /// Hashes of the public keys, the newest last.
-    keys: Mutex<Vec<[u8; 32]>>,
+    /// The newest last.
+    members: Mutex<Vec<Member>>,
 }
+
+/// A certificate that all of them have, or had.
+#[derive(Clone, Debug)]
+struct Member {
+    key: Key,
+    dial: Arc<ClientConfig>,
+}
+
+/// Hash of a public key.
+pub type Key = [u8; 32];
 
 impl Kin {
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { provider: Arc::new(ring::default_provider()), keys: Mutex::default() })
+        Arc::new(Self { provider: Arc::new(ring::default_provider()), members: Mutex::default() })
     }
 
     /// The endpoint has this certificate now.
-    pub fn renew(&self, own: &CertificateDer<'_>) {
-        const KEYS_MAX: usize = 2;
-        let Some(key) = key_of(own) else { return };
-        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.retain(|known| *known != key);
-        keys.push(key);
-        let surplus = keys.len().saturating_sub(KEYS_MAX);
-        keys.drain(..surplus);
+    pub fn renew(
+        self: &Arc<Self>,
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<(), Error> {
+        const MEMBERS_MAX: usize = 2;
+        let Some(public) = chain.first().and_then(key_of) else {
+            return Err(Error::General("its public key cannot be read".into()));
+        };
+        let dial = self.client(chain, key)?;
+        let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        members.retain(|known| known.key != public);
+        members.push(Member { key: public, dial });
+        let surplus = members.len().saturating_sub(MEMBERS_MAX);
+        members.drain(..surplus);
+        Ok(())
     }
 
     /// Whether it is a sibling's, if whoever shows it can sign with it.
     pub fn is_kin(&self, certificate: &CertificateDer<'_>) -> bool {
-        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        key_of(certificate).is_some_and(|key| keys.contains(&key))
+        key_of(certificate).is_some_and(|key| self.keys().contains(&key))
     }
 
-    /// How a sibling is dialled, with the own certificate to show.
-    pub fn dial(
+    /// The keys as they are now.
+    pub fn keys(&self) -> Vec<Key> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|member| member.key).collect()
+    }
+
+    /// How a sibling is dialled: with the newest certificate, every other try with the one before.
+    pub fn dial(&self, tries: usize) -> Option<Arc<ClientConfig>> {
+        let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        let back = tries % members.len().max(1);
+        members.iter().rev().nth(back).map(|member| Arc::clone(&member.dial))
+    }
+
+    fn client(
         self: &Arc<Self>,
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
@@ -68,37 +96,44 @@ impl Kin {
     }
 }
 
-fn key_of(certificate: &CertificateDer<'_>) -> Option<[u8; 32]> {
+/// Whose key it is, by its hash.
+pub fn key_of(certificate: &CertificateDer<'_>) -> Option<Key> {
     let certificate = Certificate::from_der(certificate).ok()?;
     let key = certificate.tbs_certificate().subject_public_key_info().to_der().ok()?;
     Some(Sha256::digest(key).into())
 }
 
-/// The same for both ends of a connection.
+/// The same for both ends of a connection. Where nothing rests on a certificate, it need not be one that can be judged.
 macro_rules! signatures {
-    () => {
+    ($self:ident, $certificate:ident, $nothing_rests:expr) => {
         fn verify_tls12_signature(
-            &self,
+            &$self,
             message: &[u8],
-            certificate: &CertificateDer<'_>,
+            $certificate: &CertificateDer<'_>,
             signed: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, Error> {
-            let algorithms = &self.provider.signature_verification_algorithms;
-            verify_tls12_signature(message, certificate, signed, algorithms)
+            if $nothing_rests {
+                return Ok(HandshakeSignatureValid::assertion());
+            }
+            let algorithms = &$self.provider.signature_verification_algorithms;
+            verify_tls12_signature(message, $certificate, signed, algorithms)
         }
 
         fn verify_tls13_signature(
-            &self,
+            &$self,
             message: &[u8],
-            certificate: &CertificateDer<'_>,
+            $certificate: &CertificateDer<'_>,
             signed: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, Error> {
-            let algorithms = &self.provider.signature_verification_algorithms;
-            verify_tls13_signature(message, certificate, signed, algorithms)
+            if $nothing_rests {
+                return Ok(HandshakeSignatureValid::assertion());
+            }
+            let algorithms = &$self.provider.signature_verification_algorithms;
+            verify_tls13_signature(message, $certificate, signed, algorithms)
         }
 
-        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-            self.provider.signature_verification_algorithms.supported_schemes()
+        fn supported_verify_schemes(&$self) -> Vec<SignatureScheme> {
+            $self.provider.signature_verification_algorithms.supported_schemes()
         }
     };
 }
@@ -119,7 +154,7 @@ impl ServerCertVerifier for Kin {
         }
     }
 
-    signatures!();
+    signatures!(self, certificate, false);
 }
 
 /// Asks whoever connects for a certificate: siblings show theirs, and devices what `devices` believes. Where no authority
@@ -143,8 +178,8 @@ impl ClientCertVerifier for Visitors {
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        // With hints a sibling would not show a certificate that none of these authorities signed.
-        &[]
+        // Siblings show theirs whatever is hinted at.
+        self.devices.as_ref().map_or(&[], |devices| devices.root_hint_subjects())
     }
 
     fn verify_client_cert(
@@ -161,5 +196,5 @@ impl ClientCertVerifier for Visitors {
         }
     }
 
-    signatures!();
+    signatures!(self, certificate, self.devices.is_none() && !self.kin.is_kin(certificate));
 }

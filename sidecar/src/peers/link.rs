@@ -1,7 +1,7 @@
 //! What is heard of one peer. In: its address. Out: its reports and its table, put into ours, until the link breaks or is
 //! dropped; then it is tried again. Every wait has a limit: a peer that hangs is a peer that is gone.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::pending, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::{
@@ -19,7 +19,7 @@ use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    time::{sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_rustls::TlsConnector;
 use wire::{
@@ -29,10 +29,12 @@ use wire::{
     routes::{PeerTable, TABLE_BYTES_MAX},
 };
 
-use crate::{endpoint::Endpoint, peers::Hearing};
+use crate::endpoint::Endpoint;
 
 /// Longest wait for a connection, and for an answer.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
+/// Longest wait for the whole of a table.
+const TABLE_MAX: Duration = Duration::from_secs(10);
 /// Pauses between tries: they double, and are spread by chance.
 const PAUSE: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(4);
@@ -48,17 +50,15 @@ type Broken = Box<dyn std::error::Error + Send + Sync>;
 
 /// Listens to one peer for ever.
 pub async fn listen(endpoint: Arc<Endpoint>, address: SocketAddr) {
-    let mut pause = PAUSE;
+    let (mut pause, mut tries) = (PAUSE, 0);
     loop {
-        let mut heard = None;
-        let ended = hear(&endpoint, address, &mut heard).await;
-        match ended {
+        let mut was_heard = false;
+        match hear(&endpoint, address, tries, &mut was_heard).await {
             Ok(Ended::IsOurselves) => return endpoint.peers.is_ourselves(address),
             Ok(Ended::Left) => tracing::debug!(%address, "peer left"),
             Err(error) => tracing::debug!(%address, error, "peer lost"),
         }
-        pause = if heard.is_some() { PAUSE } else { (pause * 2).min(PAUSE_MAX) };
-        drop(heard);
+        (pause, tries) = if was_heard { (PAUSE, 0) } else { ((pause * 2).min(PAUSE_MAX), tries + 1) };
         sleep(pause.mul_f64(0.75 + 0.5 * endpoint.peers.chance())).await;
     }
 }
@@ -72,35 +72,56 @@ enum Ended {
 async fn hear(
     endpoint: &Endpoint,
     address: SocketAddr,
-    heard: &mut Option<Hearing>,
+    tries: usize,
+    was_heard: &mut bool,
 ) -> Result<Ended, Broken> {
-    let mut peer = Peer::dial(endpoint, address).await?;
-    let table = peer.table().await?;
-    let Some(instance) = table.pods.first().map(|row| row.instance.clone()) else {
-        return Err("its table does not name it".into());
-    };
-    if instance == endpoint.peers.instance {
+    let peers = &endpoint.peers;
+    let mut peer = Peer::dial(endpoint, address, tries).await?;
+    let table = peer.table(endpoint).await?;
+    let instance = table.pods.first().map(|row| row.instance.clone()).ok_or("its table does not name it")?;
+    if instance == peers.instance {
         return Ok(Ended::IsOurselves);
     }
-    let every = endpoint.peers.report_every;
-    let mut exchange = take_in(endpoint, address, table, every)?;
-    *heard = Some(endpoint.peers.hears(&instance));
-    let mut reports = peer.reports(every).await?;
-    let mut exchange_at = tokio::time::Instant::now() + exchange;
+    let _hearing = peers.hears(&instance).ok_or("it is heard already")?;
+    let every = peers.report_every;
+    let mut reports = peer.reports(every).await;
+    let told_every = if reports.is_ok() { every } else { EXCHANGE_MIN };
+    let mut exchange = take_in(endpoint, address, &instance, table, told_every)?;
+    if let Err(error) = &reports {
+        // It has no place for another stream. Its table has its load too.
+        tracing::debug!(%address, error, "peer streams no reports");
+        exchange = EXCHANGE_MIN;
+    }
+    let mut exchange_at = Instant::now() + exchange;
+    let mut silent_at = Instant::now() + every + ANSWER_MAX;
     loop {
-        let due = tokio::time::Instant::now() + every * 2 + ANSWER_MAX;
         tokio::select! {
-            report = reports.next() => match report? {
-                Some(report) => endpoint.peers.told(&instance, report),
+            report = next(&mut reports) => match report? {
+                Some(report) => {
+                    peers.told(&instance, report);
+                    *was_heard = true;
+                    silent_at = Instant::now() + every + ANSWER_MAX;
+                }
                 None => return Ok(Ended::Left),
             },
             () = sleep_until(exchange_at) => {
-                let table = peer.table().await?;
-                exchange = take_in(endpoint, address, table, every)?;
-                exchange_at = tokio::time::Instant::now() + exchange;
+                let table = peer.table(endpoint).await?;
+                exchange = take_in(endpoint, address, &instance, table, told_every)?;
+                if reports.is_err() {
+                    (exchange, *was_heard) = (EXCHANGE_MIN, true);
+                }
+                exchange_at = Instant::now() + exchange;
             }
-            () = sleep_until(due) => return Err("it is silent".into()),
+            () = sleep_until(silent_at), if reports.is_ok() => return Err("it is silent".into()),
         }
+    }
+}
+
+/// The next report; never, where there are none.
+async fn next(reports: &mut Result<Reports, Broken>) -> Result<Option<LoadReport>, Broken> {
+    match reports {
+        Ok(reports) => reports.next().await,
+        Err(_) => pending().await,
     }
 }
 
@@ -108,6 +129,7 @@ async fn hear(
 fn take_in(
     endpoint: &Endpoint,
     address: SocketAddr,
+    instance: &str,
     table: PeerTable,
     every: Duration,
 ) -> Result<Duration, Broken> {
@@ -119,6 +141,9 @@ fn take_in(
     let peers = &endpoint.peers;
     for (place, mut row) in table.pods.into_iter().enumerate() {
         if place == 0 {
+            if row.instance != instance {
+                return Err("it became another".into());
+            }
             row.address = address.to_string();
             peers.learn(&row, Source::Itself(every));
         } else if row.instance != peers.instance {
@@ -135,14 +160,14 @@ struct Peer {
 }
 
 impl Peer {
-    async fn dial(endpoint: &Endpoint, address: SocketAddr) -> Result<Self, Broken> {
+    async fn dial(endpoint: &Endpoint, address: SocketAddr, tries: usize) -> Result<Self, Broken> {
         let stream = within(TcpStream::connect(address)).await??;
         stream.set_nodelay(true)?;
         let authority = address.to_string();
         let sender = match &endpoint.tls {
             None => handshake(stream).await?,
             Some(tls) => {
-                let config = tls.dial().ok_or("there is no certificate to show")?;
+                let config = tls.dial(tries).ok_or("there is no certificate to show")?;
                 let connecting =
                     TlsConnector::from(config).connect(ServerName::IpAddress(address.ip().into()), stream);
                 handshake(within(connecting).await??).await?
@@ -151,10 +176,13 @@ impl Peer {
         Ok(Self { sender, authority })
     }
 
-    async fn table(&mut self) -> Result<PeerTable, Broken> {
+    async fn table(&mut self, endpoint: &Endpoint) -> Result<PeerTable, Broken> {
+        // A few at a time: each may be long.
+        let _turn = endpoint.peers.turns.acquire().await?;
         let request = self.request(Method::GET, path::ROUTES, Bytes::new());
         let response = answered(within(self.sender.send_request(request)).await??)?;
-        let body = within(Limited::new(response.into_body(), TABLE_BYTES_MAX).collect()).await??;
+        let body = Limited::new(response.into_body(), TABLE_BYTES_MAX).collect();
+        let body = timeout(TABLE_MAX, body).await??;
         Ok(serde_json::from_slice(&body.to_bytes())?)
     }
 
@@ -171,6 +199,9 @@ impl Peer {
         headers.insert(CONTENT_TYPE, http::HeaderValue::from_static(grpc::CONTENT_TYPE));
         headers.insert(TE, http::HeaderValue::from_static("trailers"));
         let response = answered(within(self.sender.send_request(request)).await??)?;
+        if response.headers().contains_key(grpc::STATUS) {
+            return Err("it refuses to report".into());
+        }
         Ok(Reports { body: response.into_body(), held: BytesMut::new() })
     }
 

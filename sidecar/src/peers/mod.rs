@@ -15,17 +15,14 @@ use std::{
 };
 
 use admission::party::Party;
+use bytes::Bytes;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use routing::{
     credits::Askers,
     links::{self, Candidate},
     table::{Identity, Source, Table},
 };
-use tokio::{
-    net::lookup_host,
-    task::AbortHandle,
-    time::{sleep, timeout},
-};
+use tokio::{net::lookup_host, sync::Semaphore, task::AbortHandle, time::sleep};
 use wire::{
     LoadReport,
     routes::{PeerRow, PeerTable},
@@ -41,6 +38,8 @@ const LOOK_UP_EVERY: Duration = Duration::from_secs(5);
 const ADDRESSES_MAX: usize = 1024;
 /// How often a peer is asked to report.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// Tables of peers that are read at once.
+const TURNS: usize = 2;
 /// Rows that peers are told at most.
 const ROWS_MAX: usize = 1024;
 /// Streams of peers at once, beside those of devices.
@@ -51,9 +50,13 @@ pub struct Peers {
     /// Drawn at the start of this process.
     pub instance: String,
     pub report_every: Duration,
+    /// Tables of peers that are read at once.
+    turns: Semaphore,
     number: u64,
     chance: AtomicU64,
     known: Mutex<Known>,
+    /// What peers are told, and when it was made.
+    told: Mutex<Option<(Instant, Bytes)>>,
 }
 
 /// What routes are made of.
@@ -62,7 +65,7 @@ pub struct Known {
     pub table: Table,
     pub askers: Askers<Party>,
     /// Peers that are heard.
-    pub heard: usize,
+    pub heard: HashSet<String>,
     /// Of the policy, as it was last read.
     pub revision: String,
     pub stale_after: Duration,
@@ -86,9 +89,11 @@ impl Peers {
             instance: format!("{number:016x}"),
             // All sidecars of a model have one configuration, and none reports more often than it says.
             report_every: REPORT_EVERY.max(config.limits.load_interval_min),
+            turns: Semaphore::new(TURNS),
             number,
             chance: AtomicU64::new(number),
             known: Mutex::new(known),
+            told: Mutex::default(),
         })
     }
 
@@ -119,35 +124,32 @@ impl Peers {
         self.lock().ourselves.insert(address);
     }
 
-    fn hears(self: &Arc<Self>, instance: &str) -> Hearing {
-        self.lock().heard += 1;
-        Hearing { peers: Arc::clone(self), instance: instance.into() }
+    /// From here on it is heard; unless it is already, at another address.
+    fn hears(self: &Arc<Self>, instance: &str) -> Option<Hearing> {
+        let is_new = self.lock().heard.insert(instance.into());
+        is_new.then(|| Hearing { peers: Arc::clone(self), instance: instance.into() })
     }
 }
 
 impl Drop for Hearing {
     fn drop(&mut self) {
         let mut known = self.peers.lock();
-        known.heard -= 1;
-        known.table.cut(&self.instance);
+        known.heard.remove(&self.instance);
+        known.table.cut(Instant::now(), &self.instance);
     }
 }
 
 /// Keeps the table for ever.
 pub async fn watch(endpoint: Arc<Endpoint>) {
+    let config = &endpoint.config.peers;
+    let (found, addresses) = tokio::sync::watch::channel(config.addresses.clone());
+    if let Some(name) = config.dns.clone() {
+        tokio::spawn(look_up_for_ever(name, found));
+    }
     let mut links = HashMap::new();
-    let mut addresses = endpoint.config.peers.addresses.clone();
-    let mut looked = None;
     loop {
         refresh(&endpoint);
-        if looked.is_none_or(|looked: Instant| looked.elapsed() >= LOOK_UP_EVERY) {
-            looked = Some(Instant::now());
-            // A name that has no addresses now had some before, and they may still be right.
-            if let Some(found) = look_up(endpoint.config.peers.dns.as_deref()).await {
-                addresses = found;
-            }
-            connect(&endpoint, &addresses, &mut links);
-        }
+        connect(&endpoint, &addresses.borrow(), &mut links);
         sleep(TICK).await;
     }
 }
@@ -172,14 +174,15 @@ fn refresh(endpoint: &Endpoint) {
     known.table.age(now, &listed);
 }
 
-async fn look_up(name: Option<&str>) -> Option<Vec<SocketAddr>> {
-    let found = timeout(LOOK_UP_EVERY, lookup_host(name?)).await.ok()?;
-    match found {
-        Ok(addresses) => Some(addresses.take(ADDRESSES_MAX).collect()),
-        Err(error) => {
-            tracing::debug!(%error, "peers: no addresses");
-            None
+/// Beside the table, which must grow old whether names are resolved or not.
+async fn look_up_for_ever(name: String, found: tokio::sync::watch::Sender<Vec<SocketAddr>>) {
+    loop {
+        match lookup_host(&name).await {
+            Ok(addresses) => drop(found.send_replace(addresses.take(ADDRESSES_MAX).collect())),
+            // A name that has no addresses now had some before, and they may still be right.
+            Err(error) => tracing::debug!(%error, name, "peers: no addresses"),
         }
+        sleep(LOOK_UP_EVERY).await;
     }
 }
 
@@ -213,15 +216,24 @@ fn choose(endpoint: &Endpoint, addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     links::choose(endpoint.peers.number, &others.map(candidate).collect::<Vec<_>>())
 }
 
-/// What is told to peers.
-pub fn table(endpoint: &Endpoint) -> PeerTable {
+/// What is told to peers, as JSON, made anew at most four times a second.
+pub fn table(endpoint: &Endpoint) -> Bytes {
+    const FRESH: Duration = Duration::from_millis(250);
+    let now = Instant::now();
+    let mut told = endpoint.peers.told.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, text)) = told.as_ref().filter(|(at, _)| now < *at + FRESH) {
+        return text.clone();
+    }
     let own = own_row(endpoint);
-    let others = endpoint.peers.lock().table.rows(Instant::now(), ROWS_MAX);
+    let others = endpoint.peers.lock().table.rows(now, ROWS_MAX);
     let others = others.into_iter().filter(|row| row.instance != own.instance);
-    PeerTable {
+    let table = PeerTable {
         model: endpoint.config.model.name.clone(),
         pods: std::iter::once(own.clone()).chain(others).collect(),
-    }
+    };
+    let text = Bytes::from(serde_json::to_vec(&table).expect("text and numbers serialise"));
+    *told = Some((now, text.clone()));
+    text
 }
 
 fn own_row(endpoint: &Endpoint) -> PeerRow {

@@ -45,9 +45,7 @@ pub fn routes(cx: &Context) -> Result<Reply, Refusal> {
     if cx.endpoint.tls.is_some() && !cx.is_kin {
         return Err(Outcome::Forbidden.into());
     }
-    let table = peers::table(&cx.endpoint);
-    let text = serde_json::to_string(&table).expect("text and numbers serialise");
-    Ok(respond::json(&cx.endpoint, text, cx.form))
+    Ok(respond::json(&cx.endpoint, peers::table(&cx.endpoint), cx.form))
 }
 
 /// `GET /v1alpha1/load`.

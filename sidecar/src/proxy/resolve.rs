@@ -23,6 +23,7 @@ use crate::{
     peers::Known,
     proxy::{
         answer::ReplyBody,
+        ending::Ending,
         incoming::Incoming,
         infer::{arriving, refusal_of},
         respond::{self, Refusal, Reply},
@@ -88,7 +89,7 @@ fn answer(cx: &Context, now: Instant, question: &RouteQuestion) -> Result<Reply,
 fn routes(cx: &Context, now: Instant, known: &Known, choices: &[Choice]) -> Reply {
     let endpoint = &cx.endpoint;
     endpoint.metrics.routed(Answer::Routes);
-    let credits = known.askers.share(&known.table, known.heard + 1);
+    let credits = known.askers.share(&known.table);
     let spread = 0.8 + 0.4 * endpoint.peers.chance();
     let routes = Routes {
         application_endpoints: choices.iter().map(|choice| route(&known.table, now, choice)).collect(),
@@ -127,6 +128,7 @@ fn stay(cx: &Context) -> Reply {
 
 /// A question that is no question: what is wrong with it, in a few words.
 fn misunderstood(cx: &Context, fault: String) -> Reply {
+    Ending::begin(&cx.endpoint, cx.protocol).finish(Outcome::Rejected);
     let mut text = Problem { error: fault, ..Problem::new(Outcome::Rejected, 0) };
     while text.to_json().len() > problem::BYTES_MAX && text.error.pop().is_some() {}
     let mut reply = Response::new(ReplyBody::text(text.to_json()));

@@ -106,7 +106,7 @@ pub fn empty(endpoint: &Endpoint, form: Option<LoadForm>) -> Reply {
 }
 
 /// A page of our own.
-pub fn json(endpoint: &Endpoint, text: String, form: Option<LoadForm>) -> Reply {
+pub fn json(endpoint: &Endpoint, text: impl Into<Bytes>, form: Option<LoadForm>) -> Reply {
     let mut reply = Response::new(ReplyBody::text(text));
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -152,8 +152,10 @@ async fn dispatch(
         (Target::Load, _) => Ok(own::load(cx)),
         (Target::Endpoint, _) => Ok(own::endpoint(cx)),
         (Target::Policy, _) => own::policy(cx, request.headers()),
-        (Target::Routes, _) => own::routes(cx),
-        (Target::Resolve, _) => Box::pin(resolve::resolve(cx, request)).await,
+        (Target::Routes, _) => own::routes(cx).map_err(|refusal| counted(cx, refusal)),
+        (Target::Resolve, _) => {
+            Box::pin(resolve::resolve(cx, request)).await.map_err(|refusal| counted(cx, refusal))
+        }
     }
 }
 

@@ -102,11 +102,12 @@ impl LoadReport {
         message
     }
 
-    /// Reads a message of the out-of-band stream. What it does not say is 0, and what is not known here is left out.
+    /// Reads a message of the out-of-band stream. What it does not say and what is no number is 0; what is not
+    /// known here is left out.
     #[must_use]
     pub fn from_protobuf(message: &[u8]) -> Self {
         let mut report = Self::default();
-        for (field, value) in protobuf::double_fields(message) {
+        for (field, value) in protobuf::double_fields(message).filter(|(_, value)| value.is_finite()) {
             match field {
                 9 => report.application_utilization = value,
                 6 => report.rps_fractional = value,
@@ -121,7 +122,7 @@ impl LoadReport {
         {
             let key = protobuf::byte_fields(entry).find(|(field, _)| *field == 1);
             let value = protobuf::double_fields(entry).find(|(field, _)| *field == 2);
-            let value = value.map_or(0.0, |(_, value)| value);
+            let value = value.map(|(_, value)| value).filter(|value| value.is_finite()).unwrap_or(0.0);
             let named = &mut report.named_metrics;
             match key.map_or(&[][..], |(_, key)| key) {
                 b"in_flight" => named.in_flight = value,

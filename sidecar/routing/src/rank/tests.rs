@@ -140,7 +140,7 @@ fn what_fails_fast_does_not_look_idle_and_what_is_silent_or_leaves_is_the_last_r
         load.named_metrics.service_p50_ms = 0.1;
     });
     add(&mut table, now, "silent", 0.0, 10.0);
-    table.cut("silent");
+    table.cut(now, "silent");
     add_with(&mut table, now, "leaving", "", |load| load.named_metrics.draining = 1.0);
     for random in 0..8 {
         let order = order(&mut table, now + 20 * random as u32 * SECOND / 20, random, &QUERY);
@@ -159,6 +159,21 @@ fn what_is_unknown_or_old_is_taken_for_the_mean() {
     let Order::To(choices) = resolve(&mut table, later, 1, &QUERY) else { panic!() };
     let old = choices.iter().find(|choice| choice.index == 0).unwrap();
     assert!((20_000.0..=41_000.0).contains(&old.wait_us), "{old:?}");
+}
+
+#[test]
+fn a_listed_endpoint_that_was_never_heard_is_a_last_resort_in_the_end() {
+    let (mut table, now) = (Table::default(), Instant::now());
+    let listed =
+        [crate::table::Identity { id: "dead".into(), url: "http://dead:1".into(), ..Default::default() }];
+    table.age(now, &listed);
+    add(&mut table, now, "a", 0.0, 10.0);
+    let firsts = |table: &mut Table, at: Instant| {
+        (0..40).filter(|random| order(table, at, *random, &QUERY)[0] == "dead").count()
+    };
+    assert!(firsts(&mut table, now) > 5, "who has just begun knows nobody yet");
+    add(&mut table, now + 40 * SECOND, "a", 0.0, 10.0);
+    assert_eq!(firsts(&mut table, now + 40 * SECOND), 0);
 }
 
 #[test]

@@ -43,10 +43,10 @@ fn an_endpoint_is_the_sum_of_its_pods_that_are_heard() {
     table.learn(now, &row("a", "2", 30.0), ITSELF);
     let standing = table.endpoints()[0].standing;
     assert_eq!((standing.wait_us, standing.slots), (20_000.0, 4.0), "which of them answers is chance");
-    table.cut("2");
+    table.cut(now, "2");
     assert_eq!(table.endpoints()[0].standing.slots, 2.0);
     assert_eq!(wait_ms(&table, "a"), 10.0);
-    table.cut("1");
+    table.cut(now, "1");
     assert!(is_silent(&table, "a"));
     assert_eq!(wait_ms(&table, "a"), 20.0, "the last that was heard is better than nothing");
 }
@@ -77,8 +77,10 @@ fn hearsay_is_taken_only_where_it_is_newer_and_the_pod_is_not_heard_itself() {
     table.learn(now, &row("a", "1", 40.0), ITSELF);
     table.learn(now + SECOND, &row("a", "1", 50.0), HEARSAY);
     assert_eq!(wait_ms(&table, "a"), 40.0, "it speaks for itself");
-    table.cut("1");
-    table.learn(now + SECOND, &row("a", "1", 60.0), HEARSAY);
+    table.cut(now + SECOND, "1");
+    table.learn(now + SECOND, &aged(row("a", "1", 70.0), 1), HEARSAY);
+    assert!(is_silent(&table, "a"), "an echo of what was heard before");
+    table.learn(now + 2 * SECOND, &row("a", "1", 60.0), HEARSAY);
     assert_eq!(wait_ms(&table, "a"), 60.0, "others may still hear it");
     table.learn(now, &aged(row("b", "9", 1.0), 60_000), HEARSAY);
     assert_eq!(table.find("b"), None, "a minute old");
@@ -99,6 +101,59 @@ fn a_liar_moves_no_endpoint_and_fills_no_memory() {
     }
     assert_eq!(table.endpoints().len(), ENDPOINTS_MAX);
     assert!(table.rows(now, usize::MAX).len() <= ENDPOINTS_MAX + 16);
+}
+
+#[test]
+fn a_liar_takes_no_pod_from_its_endpoint_and_no_place_from_what_is_certain() {
+    let (mut table, now) = (Table::default(), Instant::now());
+    table.learn(now, &row("a", "1", 10.0), ITSELF);
+    table.learn(now, &row("x", "1", 0.0), HEARSAY);
+    table.told(now, "1", load(20.0), SECOND);
+    assert_eq!(wait_ms(&table, "a"), 20.0, "its own reports stay its own");
+    let long = PeerRow { url: "u".repeat(300), ..row("b", "2", 0.0) };
+    table.learn(now, &long, ITSELF);
+    assert_eq!(table.find("b"), None);
+    for number in 0..40 {
+        table.learn(now, &row("c", &format!("false-{number}"), 0.0), HEARSAY);
+    }
+    table.learn(now, &row("c", "true", 0.0), ITSELF);
+    table.told(now, "true", load(30.0), SECOND);
+    assert!(table.rows(now, 99).iter().any(|row| row.instance == "true"));
+    for number in 0..2 * ENDPOINTS_MAX {
+        table.learn(now, &row(&format!("e{number}"), &format!("i{number}"), 0.0), HEARSAY);
+    }
+    let listed = [Identity { id: "listed".into(), url: "http://l:1".into(), ..Identity::default() }];
+    table.age(now, &listed);
+    assert!(table.find("listed").is_some());
+    let moved = PeerRow { url: "http://elsewhere:1".into(), ..row("listed", "l", 0.0) };
+    table.learn(now, &moved, ITSELF);
+    let at = &table.endpoints()[table.find("listed").unwrap()];
+    assert_eq!(at.identity.url, "http://l:1", "the list has the last word");
+}
+
+#[test]
+fn an_endpoint_serves_a_file_when_all_of_its_pods_do() {
+    let (mut table, now) = (Table::default(), Instant::now());
+    let digest = |byte: &str| wire::Digest::try_from(format!("sha256:{}", byte.repeat(32))).ok();
+    let of = |instance: &str, byte: &str| PeerRow { model_digest: digest(byte), ..row("a", instance, 0.0) };
+    table.learn(now, &of("1", "0a"), HEARSAY);
+    assert_eq!(table.endpoints()[0].identity.digest, digest("0a"));
+    table.learn(now, &of("2", "0b"), HEARSAY);
+    assert_eq!(table.endpoints()[0].identity.digest, None);
+    table.cut(now, "1");
+    assert_eq!(table.endpoints()[0].identity.digest, digest("0b"));
+}
+
+#[test]
+fn what_a_peer_is_told_it_can_read_whatever_was_heard() {
+    let (mut table, now) = (Table::default(), Instant::now());
+    table.learn(now, &row("a", "1", 10.0), ITSELF);
+    let mut message = Vec::new();
+    wire::protobuf::double(&mut message, 9, f64::NAN);
+    wire::protobuf::double(&mut message, 7, f64::INFINITY);
+    table.told(now, "1", LoadReport::from_protobuf(&message), SECOND);
+    let report = &table.rows(now, 9)[0].load;
+    assert_eq!((report.application_utilization, report.eps), (0.0, 0.0));
 }
 
 #[test]
