@@ -1,0 +1,80 @@
+//! The command line.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    policy::catalogue::Name,
+    pool_of_threads, ramp,
+    show::{Row, table},
+};
+
+/// Exit code of bad usage.
+pub const USAGE: u8 = 64;
+
+/// Simulates fleets in virtual time; the same seed gives the same figures.
+#[derive(Debug, Parser)]
+#[command(name = "longshore-sim", version)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The published ramp: 100 clients, 100 servers, nine load levels
+    Ramp(Choice),
+}
+
+#[derive(Debug, clap::Args)]
+struct Choice {
+    /// Policy; may be given more than once [default: all]
+    #[arg(long = "policy", value_name = "NAME")]
+    policies: Vec<Name>,
+    /// Seed of all random numbers
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// One JSON object per run instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// Does what the command line says.
+#[must_use]
+pub fn run(args: &Args) -> ExitCode {
+    match &args.command {
+        Command::Ramp(choice) => show(choice, &ramp(choice)),
+    }
+    ExitCode::SUCCESS
+}
+
+fn ramp(choice: &Choice) -> Vec<Row> {
+    let parameters = ramp::Parameters::default();
+    let runs: Vec<(Name, f64)> =
+        choice.names().into_iter().flat_map(|name| ramp::LEVELS.map(|load| (name, load))).collect();
+    pool_of_threads::map(&runs, |&(policy, load)| Row {
+        regime: "ramp",
+        policy,
+        servers: parameters.servers,
+        load,
+        seed: choice.seed,
+        figures: ramp::run(&parameters, load, policy, choice.seed).figures(),
+    })
+}
+
+impl Choice {
+    fn names(&self) -> Vec<Name> {
+        if self.policies.is_empty() { Name::ALL.to_vec() } else { self.policies.clone() }
+    }
+}
+
+fn show(choice: &Choice, rows: &[Row]) {
+    if choice.json {
+        for row in rows {
+            println!("{}", serde_json::to_string(row).expect("numbers and fixed keys always serialise"));
+        }
+    } else {
+        print!("{}", table(rows));
+    }
+}
