@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::{
+    edge,
     policy::catalogue::Name,
     pool_of_threads, ramp,
     show::{Row, table},
@@ -25,6 +26,8 @@ pub struct Args {
 enum Command {
     /// The published ramp: 100 clients, 100 servers, nine load levels
     Ramp(Choice),
+    /// The edge: 4 to 32 nodes, 5,000 devices, bursts, crashes, fast failures, lost reports
+    Edge(Choice),
 }
 
 #[derive(Debug, clap::Args)]
@@ -45,6 +48,7 @@ struct Choice {
 pub fn run(args: &Args) -> ExitCode {
     match &args.command {
         Command::Ramp(choice) => show(choice, &ramp(choice)),
+        Command::Edge(choice) => show(choice, &edge(choice)),
     }
     ExitCode::SUCCESS
 }
@@ -60,6 +64,24 @@ fn ramp(choice: &Choice) -> Vec<Row> {
         load,
         seed: choice.seed,
         figures: ramp::run(&parameters, load, policy, choice.seed).figures(),
+    })
+}
+
+fn edge(choice: &Choice) -> Vec<Row> {
+    let fleets = edge::NODES.into_iter().flat_map(|nodes| edge::LOADS.map(|load| (nodes, load)));
+    let runs: Vec<(usize, f64, Name)> = fleets
+        .flat_map(|(nodes, load)| choice.names().into_iter().map(move |name| (nodes, load, name)))
+        .collect();
+    pool_of_threads::map(&runs, |&(nodes, load, policy)| {
+        let parameters = edge::Parameters { nodes, ..edge::Parameters::default() };
+        Row {
+            regime: "edge",
+            policy,
+            servers: nodes,
+            load,
+            seed: choice.seed,
+            figures: edge::run(&parameters, load, policy, choice.seed).figures(),
+        }
     })
 }
 

@@ -1,5 +1,6 @@
 //! What stands behind a load balancer. In: jobs, faults and the time. Out: ends of jobs, and what a server says of itself.
 
+pub mod batcher;
 pub mod figures;
 pub mod sharing;
 
@@ -61,6 +62,17 @@ pub struct Report {
     pub service_p95: f32,
 }
 
+/// A time in which a server did not work.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fault {
+    /// From when, in seconds.
+    pub from: f64,
+    /// To when, in seconds.
+    pub to: f64,
+    /// Whether it answered errors at once; otherwise it was silent.
+    pub is_fast: bool,
+}
+
 /// Who asks a server for a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Carrier {
@@ -96,6 +108,6 @@ pub trait Server {
     /// The truth, for the oracle: seconds until a job of this size would end with so many others on their way here.
     fn expected(&self, now: f64, on_the_way: u32, work: f64) -> f64;
 
-    /// Whether it works: down or broken servers do not.
-    fn is_well(&self) -> bool;
+    /// When it did not work so far.
+    fn faults(&self) -> &[Fault];
 }

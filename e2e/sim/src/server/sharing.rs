@@ -11,7 +11,7 @@ use std::{
 
 use wire::Outcome;
 
-use super::{Arrival, Carrier, Ended, Job, Report, Server, figures::Figures};
+use super::{Arrival, Carrier, Ended, Fault, Job, Report, Server, figures::Figures};
 use crate::{random::Random, world::query::AttemptKey};
 
 /// Work that differs by less has ended, in seconds: the clock's rounding.
@@ -175,8 +175,8 @@ impl Server for Sharing {
         work / self.rate(count) + f64::from(count) / self.cores * 1e-6
     }
 
-    fn is_well(&self) -> bool {
-        true
+    fn faults(&self) -> &[Fault] {
+        &[]
     }
 }
 

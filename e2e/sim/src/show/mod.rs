@@ -28,16 +28,22 @@ pub struct Row {
 #[must_use]
 pub fn table(rows: &[Row]) -> String {
     let mut text = String::from(
-        "policy     servers  load   queries   misses %    p50 ms    p99 ms  p99.9 ms  control/query\n",
+        "policy     servers  load   queries   misses %    p50 ms    p99 ms  p99.9 ms  control/query  noticed s  forgotten s\n",
     );
     for Row { policy, servers, load, figures, .. } in rows {
-        let Figures { queries, misses, p50, p99, p999, control, .. } = figures;
+        let Figures { queries, misses, p50, p99, p999, control, noticed, forgotten, .. } = figures;
         let _ = writeln!(
             text,
-            "{:<10} {servers:>7} {load:>5.2} {queries:>9} {:>10.3} {p50:>9.1} {p99:>9.1} {p999:>9.1} {control:>14.3}",
+            "{:<10} {servers:>7} {load:>5.2} {queries:>9} {:>10.3} {p50:>9.1} {p99:>9.1} {p999:>9.1} {control:>14.3} {:>10} {:>12}",
             policy.word(),
             misses * 100.0,
+            seconds(*noticed),
+            seconds(*forgotten),
         );
     }
     text
+}
+
+fn seconds(time: Option<f64>) -> String {
+    time.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.2}"))
 }

@@ -2,6 +2,7 @@
 //! ended. Between two runs with the same seed nothing differs, and between two policies only what they cause.
 
 mod clients;
+pub mod memory;
 pub mod network;
 mod orders;
 pub mod query;
@@ -111,7 +112,7 @@ pub fn run<S: Server>(mut regime: Regime<S>, chooser: Chooser, random: Random) -
         ended: Vec::new(),
         counts: regime.warm_up..regime.end,
         open: 0,
-        tally: Tally::default(),
+        tally: Tally { sends: vec![Vec::new(); count], ..Tally::default() },
     };
     world.agenda.plan(coming.at, Event::Comes);
     (0..count).for_each(|server| world.plan_change(server));
@@ -121,6 +122,7 @@ pub fn run<S: Server>(mut regime: Regime<S>, chooser: Chooser, random: Random) -
         world.now = at;
         world.happens(event);
     }
+    world.tally.faults = world.servers.iter().map(|server| server.faults().to_vec()).collect();
     world.tally
 }
 

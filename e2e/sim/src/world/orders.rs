@@ -83,6 +83,7 @@ impl<S: Server> World<S> {
         query.attempt = Some(attempt);
         query.sent += 1;
         self.on_the_way[server] += 1;
+        self.tally.sends[server].push(self.now as f32);
         let way = self.network.one_way(query.client, server);
         self.agenda.plan(self.now + way, Event::Arrives(attempt));
     }

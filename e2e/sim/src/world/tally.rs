@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+use super::memory;
+use crate::server::Fault;
+
 /// How queries ended. Those counted are the ones that came after the warm-up, and each ends exactly once.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
@@ -19,6 +22,10 @@ pub struct Tally {
     pub control: u64,
     /// Seconds of each; one that was not answered counts with the whole of its time.
     pub seconds: Vec<f32>,
+    /// When something was sent to each server, in seconds since the start, warm-up included.
+    pub sends: Vec<Vec<f32>>,
+    /// The faults of each server.
+    pub faults: Vec<Vec<Fault>>,
 }
 
 /// The figures of one run.
@@ -39,6 +46,11 @@ pub struct Figures {
     pub control: f64,
     /// How often a query was sent.
     pub sent: f64,
+    /// Seconds until a silent server gets a tenth of its usual queries; `null` when it never came to that, or no server
+    /// was silent.
+    pub noticed: Option<f64>,
+    /// Seconds until a server that is back gets half of its usual queries again.
+    pub forgotten: Option<f64>,
 }
 
 impl Tally {
@@ -57,6 +69,8 @@ impl Tally {
             p999: percentile(0.999),
             control,
             sent,
+            noticed: memory::noticed(&self.sends, &self.faults),
+            forgotten: memory::forgotten(&self.sends, &self.faults),
         }
     }
 }
