@@ -93,7 +93,7 @@ fn replicas(parameters: &Parameters, seed: u64) -> Vec<Sharing> {
             let spread = parameters.speed_spread;
             let speed = random.between(1.0 - spread, 1.0 + spread);
             let speed = if index < slow { speed * parameters.slow.1 } else { speed };
-            Sharing::new(parameters.machine, speed, random.fork())
+            Sharing::new(parameters.machine, speed, parameters.work, random.fork())
         })
         .collect()
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{
     Policy,
     c3::C3,
+    longshore::Longshore,
     p2c::PeakEwma,
     pool::{Parameters, Pool, Rule},
     random::Uniform,
@@ -29,14 +30,24 @@ pub enum Name {
     C3Pool,
     /// Prequal, asynchronous mode
     Prequal,
+    /// Ours: the device library as it ships
+    Longshore,
     /// Whoever knows everything
     Oracle,
 }
 
 impl Name {
     /// Every policy.
-    pub const ALL: [Self; 7] =
-        [Self::Random, Self::Wrr, Self::P2c, Self::C3, Self::C3Pool, Self::Prequal, Self::Oracle];
+    pub const ALL: [Self; 8] = [
+        Self::Random,
+        Self::Wrr,
+        Self::P2c,
+        Self::C3,
+        Self::C3Pool,
+        Self::Prequal,
+        Self::Longshore,
+        Self::Oracle,
+    ];
 
     /// As on the command line.
     #[must_use]
@@ -48,6 +59,7 @@ impl Name {
             Self::C3 => "c3",
             Self::C3Pool => "c3-pool",
             Self::Prequal => "prequal",
+            Self::Longshore => "longshore",
             Self::Oracle => "oracle",
         }
     }
@@ -75,6 +87,7 @@ pub fn chooser(name: Name, setting: Setting, random: &mut Random) -> Chooser {
             Name::P2c => Box::new(PeakEwma::new(servers)),
             Name::C3 => Box::new(C3::new(servers, clients)),
             Name::C3Pool => Box::new(Pool::new(servers, pool, Rule::C3 { clients }, random.fork())),
+            Name::Longshore => Box::new(Longshore::new(servers, pool.probes, random.fork())),
             Name::Prequal | Name::Oracle => Box::new(Pool::new(servers, pool, Rule::HotCold, random.fork())),
         }
     };

@@ -3,6 +3,7 @@
 
 pub mod c3;
 pub mod catalogue;
+pub mod longshore;
 pub mod p2c;
 pub mod pool;
 pub mod random;

@@ -17,6 +17,9 @@ use crate::{random::Random, world::query::AttemptKey};
 /// Work that differs by less has ended, in seconds: the clock's rounding.
 const ROUNDING: f64 = 1e-9;
 
+/// 95th percentile of the work over its mean: of Normal(mu, mu) above 0.
+const P95: f64 = 2.12;
+
 /// A machine with other tenants, and how much it leaves.
 #[derive(Clone, Copy, Debug)]
 pub struct Machine {
@@ -37,6 +40,8 @@ pub struct Sharing {
     machine: Machine,
     random: Random,
     speed: f64,
+    /// Mean work of a query.
+    usual: f64,
     is_contended: bool,
     cores: f64,
     at: f64,
@@ -56,14 +61,15 @@ struct Inside {
 }
 
 impl Sharing {
-    /// A replica of this speed, in a state that its machine is in at any time.
+    /// A replica of this speed for queries of this mean work, in a state that its machine is in at any time.
     #[must_use]
-    pub fn new(machine: Machine, speed: f64, mut random: Random) -> Self {
+    pub fn new(machine: Machine, speed: f64, usual: f64, mut random: Random) -> Self {
         let is_contended = random.chance(machine.contended_share);
         let mut replica = Self {
             machine,
             random,
             speed,
+            usual,
             is_contended,
             cores: 0.0,
             at: 0.0,
@@ -166,7 +172,12 @@ impl Server for Sharing {
         self.advance(now);
         let (qps, eps, utilization) = self.figures.orca();
         let latency = if carrier == Carrier::Probe { self.figures.latency(self.count) } else { 0.0 };
-        Some(Report { in_flight: self.count, latency, qps, eps, utilization, ..Report::default() })
+        // The truth about its own cores: how much longer the usual query takes than with a core of its own.
+        let slowdown = f64::from(self.count + 1) / self.cores;
+        let usual = self.usual / self.speed;
+        let wait = (usual * (slowdown - 1.0).max(0.0)) as f32;
+        let service_p95 = (usual * P95) as f32;
+        Some(Report { in_flight: self.count, latency, qps, eps, utilization, wait, service_p95 })
     }
 
     fn expected(&self, _now: f64, on_the_way: u32, work: f64) -> f64 {

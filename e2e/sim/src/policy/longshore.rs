@@ -1,0 +1,148 @@
+//! Ours: the core of the device library as it ships, with a request's whole life. Here is only what its driver does: carry
+//! out effects, hand in what comes back, and ask endpoints for their load as often as the budget allows.
+
+use longshore_device::core::{
+    endpoint::{EndpointId, Exchange, LoadSeen},
+    event::{Effect, Effects, Event, Start},
+    model::{Bundle, ENDPOINTS_MAX, Local, Model},
+    outcome::{Ending, Reason},
+    probe::Question,
+    profile::Profile,
+    request::Request,
+};
+use wire::bundle::{Fallback, Mode, OffloadPolicy};
+
+use super::{Answer, Moment, Order, Policy, Verdict};
+use crate::{random::Random, server::Report, world::query::QueryKey};
+
+/// A device without a model of its own.
+pub struct Longshore {
+    model: Model,
+    /// The server of each endpoint in the device's table.
+    servers: Vec<usize>,
+    requests: Vec<(QueryKey, Request)>,
+    /// Control messages per query, and those not yet sent.
+    budget: f64,
+    saved: f64,
+    /// What the last probe of each endpoint asked.
+    questions: Vec<Question>,
+    random: Random,
+}
+
+impl Longshore {
+    /// A device that knows some of so many servers, as many as its table holds.
+    #[must_use]
+    pub fn new(servers: usize, budget: f64, mut random: Random) -> Self {
+        let policy =
+            OffloadPolicy { mode: Mode::OffloadOnly, fallback: Fallback::Fail, ..OffloadPolicy::default() };
+        let mut model = Model::new(policy, Profile::default(), Local::Absent(Reason::NoLocalModel));
+        model.bundle = Bundle::Until(u64::MAX);
+        let mut all: Vec<usize> = (0..servers).collect();
+        (1..servers).rev().for_each(|last| all.swap(last, random.below(last + 1)));
+        all.truncate(ENDPOINTS_MAX);
+        for _ in &all {
+            model.add_endpoint();
+        }
+        let questions = vec![Question::Load; all.len()];
+        Self { model, servers: all, requests: Vec::new(), budget, saved: 0.0, questions, random }
+    }
+
+    fn endpoint(&self, server: usize) -> Option<EndpointId> {
+        let place = self.servers.iter().position(|known| *known == server)?;
+        Some(EndpointId(u8::try_from(place).ok()?))
+    }
+
+    fn handle(&mut self, moment: &mut Moment<'_>, event: Event) -> Verdict {
+        let Some(place) = self.requests.iter().position(|(key, _)| *key == moment.query) else {
+            return Verdict::Final;
+        };
+        let random = moment.random.bits();
+        let effects = self.requests[place].1.handle(micros(moment.now), random, event, &mut self.model);
+        self.perform(moment, effects)
+    }
+
+    fn perform(&mut self, moment: &mut Moment<'_>, effects: Effects) -> Verdict {
+        let mut verdict = Verdict::Open;
+        for effect in effects {
+            match effect {
+                Effect::Send { endpoint, .. } => moment.order(Order::Send(self.server(endpoint))),
+                Effect::Cancel { endpoint } => moment.order(Order::Cancel(self.server(endpoint))),
+                Effect::SetTimer { at_us } => moment.order(Order::Wake(at_us as f64 / 1e6)),
+                Effect::RunLocal => {}
+                Effect::Answer(answer) => {
+                    self.requests.retain(|(key, _)| *key != moment.query);
+                    verdict = Verdict::Final;
+                    // What is late ends with the deadline, and what was answered ends with its answer.
+                    if answer.ending == Ending::Failed {
+                        moment.order(Order::Fail);
+                    }
+                }
+            }
+        }
+        verdict
+    }
+
+    fn server(&self, endpoint: EndpointId) -> usize {
+        self.servers[usize::from(endpoint.0)]
+    }
+
+    /// Endpoints that the core wants asked come first; what is left of the budget asks any.
+    fn probe(&mut self, moment: &mut Moment<'_>) {
+        self.saved += self.budget;
+        while 1.0 <= self.saved {
+            let due = self.model.next_probe(micros(moment.now));
+            let any = || (EndpointId(self.random.below(self.servers.len()) as u8), Question::Load);
+            let (endpoint, question) = due.unwrap_or_else(any);
+            self.questions[usize::from(endpoint.0)] = question;
+            moment.order(Order::Probe(self.server(endpoint)));
+            self.saved -= 1.0;
+        }
+    }
+}
+
+impl Policy for Longshore {
+    fn start(&mut self, moment: &mut Moment<'_>) {
+        let start = Start { deadline_us: micros(moment.deadline), bytes: 0, battery_percent: None };
+        let random = moment.random.bits();
+        let (request, effects) = Request::start(micros(moment.now), random, start, &mut self.model);
+        self.requests.push((moment.query, request));
+        self.perform(moment, effects);
+        self.probe(moment);
+    }
+
+    fn answered(&mut self, moment: &mut Moment<'_>, answer: &Answer) -> Verdict {
+        let Some(endpoint) = self.endpoint(answer.server) else { return Verdict::Final };
+        if moment.deadline <= moment.now {
+            return self.handle(moment, Event::Timer);
+        }
+        let exchange = Exchange {
+            total_us: micros(answer.total),
+            queue_us: micros(answer.queue),
+            service_us: micros(answer.service),
+            bytes: 0,
+        };
+        let load = answer.report.as_ref().map(load);
+        let outcome = answer.outcome;
+        self.handle(moment, Event::RemoteAnswered { endpoint, outcome, exchange, load })
+    }
+
+    fn probed(&mut self, now: f64, server: usize, round_trip: f64, report: Option<&Report>) {
+        let Some(endpoint) = self.endpoint(server) else { return };
+        let found = report.map(|report| (micros(round_trip), load(report)));
+        let question = self.questions[usize::from(endpoint.0)];
+        self.model.probed(micros(now), self.random.bits(), (endpoint, question), found);
+    }
+
+    fn woken(&mut self, moment: &mut Moment<'_>) {
+        self.handle(moment, Event::Timer);
+    }
+}
+
+fn load(report: &Report) -> LoadSeen {
+    LoadSeen { wait_us: report.wait * 1e6, service_p95_us: report.service_p95 * 1e6, ..LoadSeen::default() }
+}
+
+fn micros(seconds: f64) -> u64 {
+    // Rounded: a timer that came a fraction of a microsecond too early would be set again for ever.
+    (seconds * 1e6).round() as u64
+}
