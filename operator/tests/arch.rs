@@ -46,13 +46,18 @@ fn links_none_of(member: &str, banned: &[&str]) {
 
 #[test]
 fn the_data_path_links_no_kubernetes_code() {
-    for member in ["longshore-sidecar", "wire", "trust", "longshore-device", "longshore-runtime", "engine"] {
+    for member in
+        ["longshore-sidecar", "admission", "routing", "wire", "trust", "longshore-device", "longshore-runtime", "engine"]
+    {
         links_none_of(member, &["kube", "k8s-openapi"]);
     }
 }
 
 #[test]
-fn a_plan_cannot_wait() {
+fn what_decides_cannot_wait() {
+    for member in ["admission", "routing"] {
+        links_none_of(member, &["tokio", "hyper", "mio", "rand"]);
+    }
     links_none_of("plan", &["tokio", "hyper", "kube-client", "kube-runtime", "mio", "async-std", "rand"]);
 }
 

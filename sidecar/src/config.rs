@@ -5,6 +5,7 @@ mod security;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use admission::load::Bounds;
 use wire::{SidecarConfig, config::LoadHeader, name};
 
 use crate::{listen::pace, proxy::http1::head::HEADERS_MAX};
@@ -33,7 +34,7 @@ pub struct Config {
     pub drain_socket: Option<PathBuf>,
     pub upstream: Upstream,
     pub model: wire::config::Model,
-    pub admission: Admission,
+    pub admission: Bounds,
     pub limits: Limits,
     pub tls: Option<wire::config::Tls>,
     pub auth: wire::config::Auth,
@@ -72,16 +73,6 @@ impl Address {
             Self::Unix(_) => "localhost",
         }
     }
-}
-
-/// How much work is let in.
-#[derive(Clone, Copy, Debug)]
-pub struct Admission {
-    pub concurrency: u32,
-    pub queue_max: u32,
-    pub timeout_default: Duration,
-    pub timeout_max: Duration,
-    pub payload_bytes_max: u64,
 }
 
 /// Bounds on connections and bodies.
@@ -212,7 +203,7 @@ fn address(name: &'static str, text: &str) -> Result<Address, Error> {
     }
 }
 
-fn admission(raw: &wire::config::Admission) -> Result<Admission, Error> {
+fn admission(raw: &wire::config::Admission) -> Result<Bounds, Error> {
     if raw.max_concurrency == 0 {
         return Err(key("admission.maxConcurrency", "use at least 1"));
     }
@@ -228,7 +219,7 @@ fn admission(raw: &wire::config::Admission) -> Result<Admission, Error> {
     if raw.max_payload_bytes == 0 {
         return Err(key("admission.maxPayloadBytes", "use at least 1"));
     }
-    Ok(Admission {
+    Ok(Bounds {
         concurrency: raw.max_concurrency,
         queue_max: raw.max_queue_depth,
         timeout_default: Duration::from_millis(raw.default_timeout_milliseconds.into()),

@@ -6,13 +6,14 @@ use http::HeaderValue;
 use tokio::sync::Semaphore;
 use trust::Clock;
 
+use admission::load::Load;
+
 use crate::{
     auth::Auth,
     config::{Config, Error},
     drain::Drain,
     grpc::channel::Channel,
     listen::{crowd::Crowd, tls::Tls},
-    load::Load,
     metrics::Metrics,
     proxy::{ending::Running, own::Files, pipe::Pipes, upload::Room, upstream::Upstream},
     queue::Queue,

@@ -1,186 +1,34 @@
-//! How loaded this endpoint is: what was measured, and the report made of it. In: durations and endings. Out: what
-//! admission and devices need to know.
+//! How loaded this endpoint is. In: its queue and what was measured. Out: the situation of a request that arrives now, and
+//! the report.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::Instant;
 
-use wire::{LoadReport, Outcome, bundle::ServiceTimes, load::NamedMetrics, priority};
+use admission::load::{self, Claim, Surroundings};
+use wire::LoadReport;
 
-use crate::{
-    admit::{self, Measured, Situation},
-    config::Admission,
-    drain::Phase,
-    endpoint::Endpoint,
-    measure::{Rate, Recent},
-    queue::{
-        line::{Ask, View},
-        share::Party,
-    },
-};
+use admission::admit::Situation;
 
-/// What the last requests cost.
-#[derive(Debug, Default)]
-pub struct Load {
-    inner: Mutex<Inner>,
-}
-
-#[derive(Debug, Default)]
-struct Inner {
-    /// Until the answer began.
-    service: Recent,
-    /// Until the slot was free again.
-    held: Recent,
-    requests: Rate,
-    errors: Rate,
-}
-
-impl Load {
-    /// An answer began.
-    pub fn served(&self, now: Instant, service: Duration) {
-        self.lock().service.record(now, service);
-    }
-
-    /// A request expired inside the server after `elapsed`. It counts double: it would have taken longer, and a server that
-    /// became slower than every deadline would be asked again and again if it seemed to be just in time.
-    pub fn expired(&self, now: Instant, elapsed: Duration) {
-        self.served(now, 2 * elapsed);
-    }
-
-    /// A slot was taken for this long.
-    pub fn held(&self, now: Instant, held: Duration) {
-        self.lock().held.record(now, held);
-    }
-
-    /// A request went to the server. Those that were refused do not count: a balancer that weighs by this number would
-    /// send the more to an endpoint the more it refuses.
-    pub fn sent(&self, now: Instant) {
-        self.lock().requests.record(now);
-    }
-
-    /// A request ended.
-    pub fn ended(&self, now: Instant, outcome: Outcome) {
-        if matches!(outcome, Outcome::Expired | Outcome::UpstreamFailed) {
-            self.lock().errors.record(now);
-        }
-    }
-
-    /// What admission predicts from; `None` before the first measurement.
-    pub fn measured(&self) -> Option<Measured> {
-        let inner = self.lock();
-        let p95 = inner.service.percentile(95)?;
-        Some(Measured { mean: inner.held.mean().unwrap_or(p95), p95, at: inner.service.last()? })
-    }
-
-    /// Median time until an answer begins; zero before the first measurement.
-    pub fn median(&self) -> Duration {
-        self.lock().service.percentile(50).unwrap_or_default()
-    }
-
-    /// A claim's place in the line: starting stops making sense when not even half of all requests would still end in
-    /// time.
-    pub fn ask(&self, claim: &Claim) -> Ask {
-        let start_by = claim.deadline.checked_sub(self.median()).unwrap_or(claim.deadline);
-        Ask { party: claim.party.clone(), priority: claim.priority, start_by }
-    }
-
-    /// What the policy bundle says; `None` before the first measurement.
-    pub fn service_times(&self) -> Option<ServiceTimes> {
-        let inner = self.lock();
-        let micros = |percent| inner.service.percentile(percent).map(microseconds);
-        Some(ServiceTimes { p50_microseconds: micros(50)?, p95_microseconds: micros(95)? })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A duration for a header.
-pub fn microseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// Who asks, how urgently, and until when.
-#[derive(Clone, Debug)]
-pub struct Claim {
-    pub party: Party,
-    pub priority: u8,
-    pub deadline: Instant,
-}
-
-impl Claim {
-    /// A newcomer without a wish.
-    pub fn anyone(endpoint: &Endpoint, now: Instant) -> Self {
-        let deadline = now + endpoint.config.admission.timeout_default;
-        Self { party: Party::Rest, priority: priority::DEFAULT, deadline }
-    }
-}
+use crate::{drain::Phase, endpoint::Endpoint};
 
 /// The situation of a request that arrives at `now`.
 pub fn situation(endpoint: &Endpoint, now: Instant, claim: &Claim, payload_bytes: Option<u64>) -> Situation {
-    let view = |ask: &Ask, mean| endpoint.queue.view(now, ask, mean);
-    predict(&endpoint.load, &endpoint.config.admission, now, claim, payload_bytes, view)
+    let view = |ask: &_, mean| endpoint.queue.view(now, ask, mean);
+    load::predict(&endpoint.load, &endpoint.config.admission, now, claim, payload_bytes, view)
 }
 
-/// The same, with whatever keeps the line.
-pub fn predict(
-    load: &Load,
-    admission: &Admission,
-    now: Instant,
-    claim: &Claim,
-    payload_bytes: Option<u64>,
-    view: impl FnOnce(&Ask, Duration) -> View,
-) -> Situation {
-    let measured = load.measured();
-    let mean = measured.map_or(Duration::ZERO, |measured| measured.mean);
-    let view = view(&load.ask(claim), mean);
-    Situation {
-        now,
-        deadline: claim.deadline,
-        payload_bytes,
-        payload_bytes_max: admission.payload_bytes_max,
-        running: view.running,
-        concurrency: admission.concurrency,
-        queued: view.queued,
-        ahead: view.ahead,
-        is_full: view.is_full,
-        excess: view.excess,
-        work_left: view.work_left,
-        measured,
-        arrival: None,
-    }
+/// The situation of a newcomer without a wish.
+pub fn of_anyone(endpoint: &Endpoint, now: Instant) -> Situation {
+    situation(endpoint, now, &Claim::anyone(&endpoint.config.admission, now), None)
 }
 
 /// The report as of `now`.
 pub fn report(endpoint: &Endpoint, now: Instant) -> LoadReport {
-    let admission = &endpoint.config.admission;
-    let situation = situation(endpoint, now, &Claim::anyone(endpoint, now), None);
-    let wait = admit::wait(&situation);
-    let milliseconds = |duration: Duration| duration.as_secs_f64() * 1000.0;
     let usage = endpoint.usage.at(now);
-    let inner = endpoint.load.lock();
-    let percentile = |percent| inner.service.percentile(percent).map_or(0.0, milliseconds);
-    LoadReport {
-        application_utilization: (f64::from(situation.running) / f64::from(situation.concurrency))
-            .max(wait.as_secs_f64() / admission.timeout_default.as_secs_f64()),
-        rps_fractional: round(inner.requests.at(now)),
-        eps: round(inner.errors.at(now)),
-        cpu_utilization: round(usage.processor),
-        mem_utilization: round(usage.memory),
-        named_metrics: NamedMetrics {
-            in_flight: situation.running.into(),
-            queued: situation.queued.into(),
-            estimated_wait_ms: round(milliseconds(wait)),
-            service_p50_ms: round(percentile(50)),
-            service_p95_ms: round(percentile(95)),
-            draining: f64::from(u8::from(endpoint.drain.phase() > Phase::Serving)),
-        },
-    }
-}
-
-/// Three decimals: nobody needs the radio to carry seventeen.
-fn round(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
+    let around = Surroundings {
+        processor: usage.processor,
+        memory: usage.memory,
+        is_leaving: endpoint.drain.phase() > Phase::Serving,
+        is_ready: endpoint.ready.is_ready(),
+    };
+    load::report(&endpoint.load, &endpoint.config.admission, &of_anyone(endpoint, now), around)
 }

@@ -1,7 +1,6 @@
 //! `longshore-sidecar`: the offload endpoint, and the small commands around it. In: arguments. Out: an exit code.
 
 mod admin;
-mod admit;
 mod args;
 mod auth;
 mod config;
@@ -13,7 +12,6 @@ mod grpc;
 mod listen;
 mod load;
 mod logs;
-mod measure;
 mod metrics;
 mod model;
 mod proxy;

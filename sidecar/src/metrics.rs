@@ -15,12 +15,7 @@ use prometheus_client::{
 use std::fmt::Write;
 use wire::Outcome;
 
-use crate::{
-    drain::Phase,
-    endpoint::Endpoint,
-    listen::sniff::Protocol,
-    load::{self, Claim},
-};
+use crate::{drain::Phase, endpoint::Endpoint, listen::sniff::Protocol, load};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -116,7 +111,7 @@ impl Metrics {
 pub fn page(endpoint: &Endpoint) -> String {
     let metrics = &endpoint.metrics;
     let now = std::time::Instant::now();
-    let situation = load::situation(endpoint, now, &Claim::anyone(endpoint, now), None);
+    let situation = load::of_anyone(endpoint, now);
     metrics.running.set(situation.running.into());
     metrics.queued.set(situation.queued.into());
     metrics.ready.set(endpoint.ready.is_ready().into());

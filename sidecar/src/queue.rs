@@ -1,8 +1,5 @@
 //! The queue before the model server. In: requests. Out: a [`Slot`] that gives itself back when dropped. A request whose
-//! future is dropped leaves the queue at once. Who goes first is [`line`]'s.
-
-pub mod line;
-pub mod share;
+//! future is dropped leaves the queue at once. Who goes first is [`admission::line`]'s.
 
 use std::{
     collections::HashMap,
@@ -10,9 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use admission::line::{Ask, Entered, Line, Place, View};
 use tokio::{sync::oneshot, time::timeout_at};
 
-use self::line::{Ask, Entered, Line, Place, View};
 use crate::quota::Bill;
 
 /// Slots and those who wait for them.
@@ -129,6 +126,3 @@ impl Drop for Waiting<'_> {
         state.line.give_up(Instant::now(), self.place);
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -8,7 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{auth::Device, config::Quota};
+use admission::party::Device;
+
+use crate::config::Quota;
 
 /// Below this, accounts of devices that are gone cost nothing worth looking for.
 const ACCOUNTS_MIN: usize = 1024;

@@ -5,8 +5,9 @@ pub mod jwt;
 pub mod keys;
 pub mod peer;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::time::Duration;
 
+use admission::party::Device;
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use wire::{Outcome, config};
 
@@ -19,10 +20,6 @@ pub enum Auth {
     MutualTls,
     Jwt(Box<Jwt>),
 }
-
-/// A device, by the name that its credentials give it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Device(Arc<str>);
 
 /// Why a request is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,20 +75,6 @@ impl Auth {
             (Self::None | Self::MutualTls, _) => "ClientCertificate",
         };
         Refusal { challenge: Some(challenge), ..Outcome::Unauthenticated.into() }
-    }
-}
-
-impl Device {
-    /// A name of a sensible length.
-    pub fn new(name: &str) -> Option<Self> {
-        const BYTES_MAX: usize = 512;
-        (1..=BYTES_MAX).contains(&name.len()).then(|| Self(name.into()))
-    }
-}
-
-impl fmt::Display for Device {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

@@ -20,13 +20,14 @@ use tokio::{
 use wire::Outcome;
 
 use super::{
-    crowd::Source,
     open::{Opened, open, prepare},
     pace::{SharedPace, Verdict, with},
     sniff::Protocol,
     transport::{Socket, Transport},
     watched::Watched,
 };
+use admission::party::Source;
+
 use crate::{
     drain::Phase,
     endpoint::Endpoint,

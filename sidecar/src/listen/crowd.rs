@@ -7,13 +7,13 @@ use std::{
     cmp::Reverse,
     collections::HashMap,
     future::poll_fn,
-    net::{IpAddr, Ipv6Addr},
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Poll,
     time::{Duration, Instant},
 };
 
+use admission::party::Source;
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::timeout,
@@ -23,28 +23,6 @@ use super::pace::{SharedPace, Standing, with};
 
 /// One that was asked to go may just have begun a request. Another is asked after this.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
-
-/// Where connections come from: what one party can take many addresses of counts as one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Source {
-    V4([u8; 4]),
-    /// The first 64 bits: a link has one such prefix.
-    V6([u8; 8]),
-}
-
-impl From<IpAddr> for Source {
-    fn from(address: IpAddr) -> Self {
-        let prefix = |address: Ipv6Addr| {
-            let mut prefix = [0; 8];
-            prefix.copy_from_slice(&address.octets()[..8]);
-            prefix
-        };
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address.octets()),
-            IpAddr::V6(address) => Self::V6(prefix(address)),
-        }
-    }
-}
 
 /// Everybody who is connected.
 pub struct Crowd {

@@ -11,17 +11,16 @@ use http::{
 use tokio::{sync::OwnedSemaphorePermit, time::timeout_at};
 use wire::{Outcome, header};
 
-use crate::{
-    load::microseconds,
-    proxy::{
-        answer::{Answer, Held, ReplyBody, Work},
-        ending::Ending,
-        headers,
-        respond::{self, Refusal, Reply},
-        route::Context,
-        upload::Upload,
-        upstream::{Upstream, body::ServerBody},
-    },
+use admission::load::microseconds;
+
+use crate::proxy::{
+    answer::{Answer, Held, ReplyBody, Work},
+    ending::Ending,
+    headers,
+    respond::{self, Refusal, Reply},
+    route::Context,
+    upload::Upload,
+    upstream::{Upstream, body::ServerBody},
 };
 
 /// A response of the server and what it holds.

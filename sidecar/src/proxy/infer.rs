@@ -11,13 +11,17 @@ use http::{Method, Request, StatusCode, request};
 use tokio::time::timeout_at;
 use wire::Outcome;
 
-use crate::{
+use admission::{
     admit::{Situation, Verdict, decide},
+    load::Claim,
+};
+
+use crate::{
     drain::Phase,
     endpoint::Endpoint,
     grpc::message::{self, Names},
     listen::sniff::Protocol,
-    load::{Claim, situation},
+    load::situation,
     proxy::{
         answer::Work,
         ending::Ending,

@@ -9,11 +9,12 @@ use http::{
 };
 use wire::{Outcome, Problem, config::LoadHeader, header, outcome::GRPC_UNIMPLEMENTED, problem};
 
+use admission::admit;
+
 use crate::{
-    admit,
     endpoint::Endpoint,
     listen::sniff::Protocol,
-    load::{self, Claim},
+    load,
     proxy::{answer::ReplyBody, http1::head::Fault},
 };
 
@@ -161,6 +162,6 @@ pub fn raw_fault(endpoint: &Endpoint, fault: Fault) -> Bytes {
 /// The body of a refusal.
 pub fn problem_text(endpoint: &Endpoint, outcome: Outcome) -> String {
     let now = Instant::now();
-    let wait = admit::wait(&load::situation(endpoint, now, &Claim::anyone(endpoint, now), None));
+    let wait = admit::wait(&load::of_anyone(endpoint, now));
     Problem::new(outcome, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)).to_json()
 }

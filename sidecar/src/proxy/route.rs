@@ -10,13 +10,14 @@ use http::{
 use hyper::body::{self, Body};
 use wire::{Outcome, grpc::CONTENT_TYPE as GRPC, path::Target};
 
+use admission::{party::Device, party::Party, party::Source};
+
 use crate::{
-    auth::{Device, peer::Peer},
+    auth::peer::Peer,
     drain::Phase,
     endpoint::Endpoint,
     grpc,
     listen::{
-        crowd::Source,
         pace::{Pace, SharedPace, with},
         sniff::Protocol,
     },
@@ -29,7 +30,6 @@ use crate::{
         infer, own, relay,
         respond::{self, LoadForm, Refusal, Reply},
     },
-    queue::share::Party,
 };
 
 /// The requests of one connection.

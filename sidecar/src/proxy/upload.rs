@@ -18,13 +18,12 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::rest::{Progress, Rest, Speed};
-use crate::{
-    admit::Arrival,
-    proxy::{
-        http1::wire::Moved,
-        incoming::Incoming,
-        pipe::{Pipe, Pipes},
-    },
+use admission::admit::Arrival;
+
+use crate::proxy::{
+    http1::wire::Moved,
+    incoming::Incoming,
+    pipe::{Pipe, Pipes},
 };
 
 /// Most of one body that waits here for a slot; a longer one waits in the client.

@@ -39,6 +39,9 @@ pub struct SidecarConfig {
     /// How this endpoint calls itself.
     #[serde(default)]
     pub advertise: Advertise,
+    /// The other sidecars of this model; without them routes lead here alone.
+    #[serde(default)]
+    pub peers: Peers,
     /// When the load report is sent.
     #[serde(default)]
     pub load_header: LoadHeader,
@@ -278,6 +281,18 @@ pub struct Advertise {
     /// A [`crate::NodeTable`] as JSON; its row for the id fills `url` and `zone`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nodes_file: Option<String>,
+}
+
+/// Where the other sidecars of this model are. This one may be among them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Peers {
+    /// A name whose addresses are theirs, `HOST:PORT`; asked again and again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns: Option<String>,
+    /// Their addresses, each `ADDRESS:PORT`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<String>,
 }
 
 /// When the load report is sent.

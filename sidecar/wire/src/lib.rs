@@ -17,6 +17,7 @@ pub mod path;
 pub mod priority;
 pub mod problem;
 pub mod protobuf;
+pub mod routes;
 
 pub use bundle::PolicyBundle;
 pub use config::SidecarConfig;

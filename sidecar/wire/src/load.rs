@@ -52,6 +52,9 @@ pub struct NamedMetrics {
     /// 1 while the endpoint is leaving.
     #[serde(default)]
     pub draining: f64,
+    /// 1 while the model does not answer.
+    #[serde(default)]
+    pub not_ready: f64,
 }
 
 /// A header value that is not a JSON load report.
@@ -125,7 +128,7 @@ impl LoadReport {
 }
 
 impl NamedMetrics {
-    fn figures(&self) -> [(&'static str, f64); 6] {
+    fn figures(&self) -> [(&'static str, f64); 7] {
         [
             ("in_flight", self.in_flight),
             ("queued", self.queued),
@@ -133,6 +136,7 @@ impl NamedMetrics {
             ("service_p50_ms", self.service_p50_ms),
             ("service_p95_ms", self.service_p95_ms),
             ("draining", self.draining),
+            ("not_ready", self.not_ready),
         ]
     }
 }

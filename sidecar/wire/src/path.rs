@@ -7,6 +7,11 @@ pub const ENDPOINT: &str = "/v1alpha1/endpoint";
 /// The policy bundle, with an ETag.
 pub const POLICY: &str = "/v1alpha1/policy";
 
+/// What this sidecar knows of its peers; for them alone.
+pub const ROUTES: &str = "/v1alpha1/routes";
+/// Which endpoints a device should use.
+pub const RESOLVE: &str = "/v1alpha1/routes:resolve";
+
 /// Server metadata.
 pub const SERVER: &str = "/v2";
 /// Server liveness.
@@ -56,6 +61,10 @@ pub enum Target {
     Endpoint,
     /// `GET` of [`POLICY`].
     Policy,
+    /// `GET` of [`ROUTES`].
+    Routes,
+    /// `POST` of [`RESOLVE`].
+    Resolve,
 }
 
 impl Target {
@@ -68,6 +77,8 @@ impl Target {
             LOAD => return Some(Self::Load),
             ENDPOINT => return Some(Self::Endpoint),
             POLICY => return Some(Self::Policy),
+            ROUTES => return Some(Self::Routes),
+            RESOLVE => return Some(Self::Resolve),
             SERVER | SERVER_LIVE | SERVER_READY => return Some(Self::Relay),
             _ => {}
         }
@@ -94,8 +105,8 @@ impl Target {
     #[must_use]
     pub const fn method(self) -> &'static str {
         match self {
-            Self::Infer => "POST",
-            Self::Relay | Self::Load | Self::Endpoint | Self::Policy => "GET",
+            Self::Infer | Self::Resolve => "POST",
+            Self::Relay | Self::Load | Self::Endpoint | Self::Policy | Self::Routes => "GET",
         }
     }
 }

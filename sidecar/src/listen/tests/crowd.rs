@@ -3,10 +3,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::listen::{
-    crowd::{Source, choose},
-    pace::Standing,
-};
+use admission::party::Source;
+
+use crate::listen::{crowd::choose, pace::Standing};
 
 const A: Source = Source::V4([192, 0, 2, 1]);
 const B: Source = Source::V4([192, 0, 2, 2]);

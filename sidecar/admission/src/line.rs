@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::share::{Id, Party, Shares};
+use crate::{
+    party::Party,
+    share::{Id, Shares},
+};
 
 /// How often a device would have asked in the time that counts for its share, if it waited for each answer.
 const MEMORY: u32 = 5;
@@ -14,6 +17,7 @@ const MEMORY: u32 = 5;
 /// What a request says of itself.
 #[derive(Clone, Debug)]
 pub struct Ask {
+    /// Whom it counts for.
     pub party: Party,
     /// 1 goes first.
     pub priority: u8,
@@ -26,6 +30,7 @@ pub struct Ask {
 pub struct Place {
     priority: u8,
     start_by: Instant,
+    /// Order of arrival.
     pub ticket: u64,
 }
 
@@ -34,20 +39,26 @@ pub struct Place {
 pub enum Entered {
     /// It has a slot.
     Begins {
+        /// By which it ends ([`Line::end`]).
         ticket: u64,
     },
     /// It waits; with a full line, in the place of one that comes after it.
     Waits {
+        /// Where.
         place: Place,
+        /// Who had to leave for it.
         instead_of: Option<Place>,
     },
+    /// There is no place for it.
     Full,
 }
 
 /// The line as admission sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct View {
+    /// Requests that have a slot.
     pub running: u32,
+    /// Requests that wait.
     pub queued: u32,
     /// Of the queued, those that go before the request in question.
     pub ahead: u32,
@@ -176,3 +187,6 @@ impl Line {
 fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

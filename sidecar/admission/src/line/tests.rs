@@ -1,10 +1,10 @@
 use std::time::{Duration, Instant};
 
-use super::{
-    line::{Ask, Entered, Line, Place},
-    share::{Party, Shares},
+use super::{Ask, Entered, Line, Place};
+use crate::{
+    party::{Party, Source},
+    share::Shares,
 };
-use crate::listen::crowd::Source;
 
 const MEAN: Duration = Duration::from_millis(100);
 const SOON: Duration = Duration::from_secs(1);

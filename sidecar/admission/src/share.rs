@@ -8,19 +8,10 @@ use std::{
 
 use slab::Slab;
 
-use crate::{auth::Device, listen::crowd::Source};
+use crate::party::Party;
 
 /// More parties than this share one account.
 const PARTIES_MAX: usize = 4096;
-
-/// Whom a request counts for: the device where its credentials name one, else where it comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Party {
-    Device(Device),
-    Source(Source),
-    /// Those beyond [`PARTIES_MAX`].
-    Rest,
-}
 
 /// A party's account, until its last request has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

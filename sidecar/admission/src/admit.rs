@@ -17,18 +17,23 @@ const CAUTION: f64 = 1.2;
 /// Everything that the decision rests on.
 #[derive(Clone, Copy, Debug)]
 pub struct Situation {
+    /// When the decision is made.
     pub now: Instant,
     /// When the device stops waiting.
     pub deadline: Instant,
     /// Declared length of the body.
     pub payload_bytes: Option<u64>,
+    /// Longest body that is taken.
     pub payload_bytes_max: u64,
-    /// Requests inside the server, and how many may be.
+    /// Requests inside the server.
     pub running: u32,
+    /// How many may be.
     pub concurrency: u32,
-    /// Requests that wait, how many of them go first, and whether no place is left.
+    /// Requests that wait.
     pub queued: u32,
+    /// How many of them go first.
     pub ahead: u32,
+    /// Whether no place is left.
     pub is_full: bool,
     /// How far the device is over its share, in doublings.
     pub excess: u32,
@@ -54,8 +59,9 @@ pub struct Measured {
 /// A body on its way in.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {
-    /// What came, and over which time.
+    /// What came.
     pub bytes: u64,
+    /// Over which time.
     pub over: Duration,
     /// What is still to come.
     pub bytes_left: u64,
@@ -148,7 +154,5 @@ fn queue_full_for_it(situation: &Situation) -> Option<Verdict> {
     (wait(situation) > longest).then_some(Verdict::Refuse(Outcome::QueueFull))
 }
 
-#[cfg(test)]
-mod simulation;
 #[cfg(test)]
 mod tests;

@@ -7,15 +7,13 @@ use std::{
     collections::{BinaryHeap, HashMap},
 };
 
-use super::*;
+use std::time::{Duration, Instant};
+
 use crate::{
-    config::Admission,
-    listen::crowd::Source,
-    load::{self, Claim, Load},
-    queue::{
-        line::{Entered, Line, Place},
-        share::Party,
-    },
+    admit::{Verdict, decide},
+    line::{Entered, Line, Place},
+    load::{self, Bounds, Claim, Load},
+    party::{Party, Source},
 };
 
 const BATCH_MAX: usize = 32;
@@ -24,7 +22,7 @@ const CAPACITY: f64 = 32.0 / 0.036;
 const ONE_WAY: Duration = Duration::from_micros(2500);
 const LOCAL: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_millis(100);
-const ADMISSION: Admission = Admission {
+const ADMISSION: Bounds = Bounds {
     concurrency: BATCH_MAX as u32,
     queue_max: 256,
     timeout_default: PATIENCE,
