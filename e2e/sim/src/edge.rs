@@ -1,6 +1,8 @@
 //! The edge: a few nodes of unequal speed that run batches and now and then fail, thousands of devices at unequal
 //! distances with deadlines of a fraction of a second, bursts, lost load reports.
 
+use std::time::Duration;
+
 use crate::{
     agenda::Agenda,
     policy::{
@@ -8,7 +10,10 @@ use crate::{
         pool,
     },
     random::{Random, Stream},
-    server::batcher::{Batch, Batcher, Failing},
+    server::{
+        batcher::{Batch, Batcher, Failing},
+        guarded::Guarded,
+    },
     world::{self, Coming, Regime, Workload, network::Network, tally::Tally},
 };
 
@@ -38,6 +43,8 @@ pub struct Parameters {
     pub jitter: f64,
     /// Time that a device waits, from and to, in seconds.
     pub patience: (f64, f64),
+    /// Time that a device needs to run the model itself, in seconds.
+    pub local: f64,
     /// Share of reports that are lost.
     pub lost_reports: f64,
     /// Work of a query is the usual, more or less by this share.
@@ -76,6 +83,7 @@ impl Default for Parameters {
             round_trip: (0.005, 0.040),
             jitter: 0.1,
             patience: (0.1, 0.3),
+            local: 0.05,
             lost_reports: 0.1,
             work_spread: 0.2,
             bursts: Bursts { share: 0.2, size: 0.05, lasts: 0.05 },
@@ -89,12 +97,24 @@ impl Default for Parameters {
 /// One fleet under one load and one policy.
 #[must_use]
 pub fn run(parameters: &Parameters, load: f64, name: Name, seed: u64) -> Tally {
-    let Parameters { devices, nodes, pool, warm_up, time, .. } = *parameters;
+    let Parameters { devices, nodes, pool, local, .. } = *parameters;
     let mut policies = Random::new(seed, Stream::Policies);
-    let setting = Setting { clients: devices, servers: nodes, pool };
+    let setting = Setting { clients: devices, servers: nodes, pool, local };
     let chooser = catalogue::chooser(name, setting, &mut policies);
-    let regime = Regime {
-        servers: fleet(parameters, seed),
+    let servers = fleet(parameters, seed);
+    if name == Name::Longshore {
+        let default = Duration::from_secs_f64(f64::midpoint(parameters.patience.0, parameters.patience.1));
+        let servers = servers.into_iter().map(|node| Guarded::new(node, default)).collect();
+        world::run(regime(parameters, load, seed, servers), chooser, policies)
+    } else {
+        world::run(regime(parameters, load, seed, servers), chooser, policies)
+    }
+}
+
+fn regime<S>(parameters: &Parameters, load: f64, seed: u64, servers: Vec<S>) -> Regime<S> {
+    let Parameters { devices, nodes, local, warm_up, time, .. } = *parameters;
+    Regime {
+        servers,
         workload: Box::new(Bursty::new(parameters, load, seed)),
         network: Network::spread(
             (devices, nodes),
@@ -103,10 +123,10 @@ pub fn run(parameters: &Parameters, load: f64, name: Name, seed: u64) -> Tally {
             parameters.lost_reports,
             Random::new(seed, Stream::Network),
         ),
+        local,
         warm_up,
         end: warm_up + time,
-    };
-    world::run(regime, chooser, policies)
+    }
 }
 
 fn speed(node: usize) -> f64 {

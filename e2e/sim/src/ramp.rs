@@ -73,12 +73,13 @@ impl Default for Parameters {
 pub fn run(parameters: &Parameters, load: f64, name: Name, seed: u64) -> Tally {
     let Parameters { clients, servers, pool, warm_up, time, round_trip, .. } = *parameters;
     let mut policies = Random::new(seed, Stream::Policies);
-    let setting = Setting { clients, servers, pool };
+    let setting = Setting { clients, servers, pool, local: f64::INFINITY };
     let chooser = catalogue::chooser(name, setting, &mut policies);
     let regime = Regime {
         servers: replicas(parameters, seed),
         workload: Box::new(Poisson::new(parameters, load, seed)),
         network: Network::even(round_trip, Random::new(seed, Stream::Network)),
+        local: f64::INFINITY,
         warm_up,
         end: warm_up + time,
     };

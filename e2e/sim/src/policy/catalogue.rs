@@ -74,12 +74,14 @@ pub struct Setting {
     pub servers: usize,
     /// Prequal's parameters.
     pub pool: Parameters,
+    /// Seconds that a client needs for the work itself; infinite where it cannot.
+    pub local: f64,
 }
 
 /// A policy for each client.
 #[must_use]
 pub fn chooser(name: Name, setting: Setting, random: &mut Random) -> Chooser {
-    let Setting { clients, servers, pool } = setting;
+    let Setting { clients, servers, pool, local } = setting;
     let mut one = || -> Box<dyn Policy> {
         match name {
             Name::Random => Box::new(Uniform { servers }),
@@ -87,7 +89,7 @@ pub fn chooser(name: Name, setting: Setting, random: &mut Random) -> Chooser {
             Name::P2c => Box::new(PeakEwma::new(servers)),
             Name::C3 => Box::new(C3::new(servers, clients)),
             Name::C3Pool => Box::new(Pool::new(servers, pool, Rule::C3 { clients }, random.fork())),
-            Name::Longshore => Box::new(Longshore::new(servers, pool.probes, random.fork())),
+            Name::Longshore => Box::new(Longshore::new(servers, local, pool.probes, random.fork())),
             Name::Prequal | Name::Oracle => Box::new(Pool::new(servers, pool, Rule::HotCold, random.fork())),
         }
     };

@@ -10,17 +10,23 @@ use longshore_device::core::{
     profile::Profile,
     request::Request,
 };
-use wire::bundle::{Fallback, Mode, OffloadPolicy};
+use wire::{
+    Advice,
+    bundle::{Fallback, Mode, OffloadPolicy},
+};
 
 use super::{Answer, Moment, Order, Policy, Verdict};
 use crate::{random::Random, server::Report, world::query::QueryKey};
 
-/// A device without a model of its own.
+/// A device. It asks the edge first, and runs the model itself only when an endpoint advises so early enough: without that
+/// rule its core would also run it whenever the edge is slow, and nothing would be seen of the choice of endpoints.
 pub struct Longshore {
     model: Model,
     /// The server of each endpoint in the device's table.
     servers: Vec<usize>,
     requests: Vec<(QueryKey, Request)>,
+    /// Seconds that it needs for the work itself.
+    local: f64,
     /// Control messages per query, and those not yet sent.
     budget: f64,
     saved: f64,
@@ -32,7 +38,7 @@ pub struct Longshore {
 impl Longshore {
     /// A device that knows some of so many servers, as many as its table holds.
     #[must_use]
-    pub fn new(servers: usize, budget: f64, mut random: Random) -> Self {
+    pub fn new(servers: usize, local: f64, budget: f64, mut random: Random) -> Self {
         let policy =
             OffloadPolicy { mode: Mode::OffloadOnly, fallback: Fallback::Fail, ..OffloadPolicy::default() };
         let mut model = Model::new(policy, Profile::default(), Local::Absent(Reason::NoLocalModel));
@@ -44,7 +50,7 @@ impl Longshore {
             model.add_endpoint();
         }
         let questions = vec![Question::Load; all.len()];
-        Self { model, servers: all, requests: Vec::new(), budget, saved: 0.0, questions, random }
+        Self { model, servers: all, requests: Vec::new(), local, budget, saved: random.unit(), questions, random }
     }
 
     fn endpoint(&self, server: usize) -> Option<EndpointId> {
@@ -59,6 +65,15 @@ impl Longshore {
         let random = moment.random.bits();
         let effects = self.requests[place].1.handle(micros(moment.now), random, event, &mut self.model);
         self.perform(moment, effects)
+    }
+
+    /// The application runs the model itself.
+    fn take_advice(&mut self, moment: &mut Moment<'_>) -> Verdict {
+        moment.orders.clear();
+        if let Some(place) = self.requests.iter().position(|(key, _)| *key == moment.query) {
+            self.requests.swap_remove(place).1.abandon(&mut self.model);
+        }
+        Verdict::Final
     }
 
     fn perform(&mut self, moment: &mut Moment<'_>, effects: Effects) -> Verdict {
@@ -123,7 +138,11 @@ impl Policy for Longshore {
         };
         let load = answer.report.as_ref().map(load);
         let outcome = answer.outcome;
-        self.handle(moment, Event::RemoteAnswered { endpoint, outcome, exchange, load })
+        let verdict = self.handle(moment, Event::RemoteAnswered { endpoint, outcome, exchange, load });
+        if outcome.row().advice == Advice::Local && moment.now + self.local <= moment.deadline {
+            return self.take_advice(moment);
+        }
+        verdict
     }
 
     fn probed(&mut self, now: f64, server: usize, round_trip: f64, report: Option<&Report>) {

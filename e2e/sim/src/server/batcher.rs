@@ -101,7 +101,58 @@ impl Batcher {
         self.figures.advance(now, level);
     }
 
-    fn begin(&mut self, now: f64) {
+    /// Queries that one batch takes.
+    #[must_use]
+    pub fn batch_most(&self) -> usize {
+        self.batch.most
+    }
+
+    /// Whether nothing answers.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.health == Health::Silent
+    }
+
+    /// Takes a job into the line; [`Self::begin`] is for the caller.
+    pub fn take(&mut self, now: f64, job: Job) -> Arrival {
+        self.advance(now);
+        match self.health {
+            Health::Silent => Arrival::Lost,
+            Health::FailsFast => {
+                self.figures.ended(false);
+                Arrival::Refused(Outcome::UpstreamFailed)
+            }
+            Health::Well => {
+                let met = self.inside() as u32;
+                self.line.push_back(Waiting { job, since: now, met });
+                Arrival::Taken
+            }
+        }
+    }
+
+    /// Ends the batch that runs; [`Self::begin`] is for the caller.
+    pub fn finish(&mut self, now: f64, ended: &mut Vec<Ended>) {
+        self.advance(now);
+        self.ends = f64::INFINITY;
+        for Waiting { job, since, met } in self.running.drain(..) {
+            self.figures.ended(true);
+            self.figures.took(met, now - since);
+            let (queue, service) = (self.began - since, now - self.began);
+            ended.push(Ended { key: job.key, outcome: Outcome::Served, queue, service });
+        }
+    }
+
+    /// One that waits leaves the line, and true is returned. One that runs runs on: a batch cannot be taken apart.
+    pub fn leaves(&mut self, now: f64, key: AttemptKey) -> bool {
+        self.advance(now);
+        self.figures.ended(false);
+        let before = self.line.len();
+        self.line.retain(|waiting| waiting.job.key != key);
+        self.line.len() < before
+    }
+
+    /// Begins a batch of those that wait, if none runs.
+    pub fn begin(&mut self, now: f64) {
         if self.running.is_empty() && !self.line.is_empty() {
             let size = self.line.len().min(self.batch.most);
             self.running.extend(self.line.drain(..size));
@@ -123,27 +174,13 @@ impl Batcher {
 
 impl Server for Batcher {
     fn arrive(&mut self, now: f64, job: Job) -> Arrival {
-        self.advance(now);
-        match self.health {
-            Health::Silent => Arrival::Lost,
-            Health::FailsFast => {
-                self.figures.ended(false);
-                Arrival::Refused(Outcome::UpstreamFailed)
-            }
-            Health::Well => {
-                let met = self.inside() as u32;
-                self.line.push_back(Waiting { job, since: now, met });
-                self.begin(now);
-                Arrival::Taken
-            }
-        }
+        let arrival = self.take(now, job);
+        self.begin(now);
+        arrival
     }
 
-    /// One that waits leaves the line. One that runs runs on: a batch cannot be taken apart.
     fn cancel(&mut self, now: f64, key: AttemptKey) {
-        self.advance(now);
-        self.figures.ended(false);
-        self.line.retain(|waiting| waiting.job.key != key);
+        self.leaves(now, key);
     }
 
     fn next(&self) -> f64 {
@@ -151,14 +188,7 @@ impl Server for Batcher {
     }
 
     fn act(&mut self, now: f64, ended: &mut Vec<Ended>) {
-        self.advance(now);
-        self.ends = f64::INFINITY;
-        for Waiting { job, since, met } in self.running.drain(..) {
-            self.figures.ended(true);
-            self.figures.took(met, now - since);
-            let (queue, service) = (self.began - since, now - self.began);
-            ended.push(Ended { key: job.key, outcome: Outcome::Served, queue, service });
-        }
+        self.finish(now, ended);
         self.begin(now);
     }
 

@@ -2,6 +2,7 @@
 
 pub mod batcher;
 pub mod figures;
+pub mod guarded;
 pub mod sharing;
 
 use wire::Outcome;
@@ -13,6 +14,8 @@ use crate::world::query::AttemptKey;
 pub struct Job {
     /// Which.
     pub key: AttemptKey,
+    /// Whose.
+    pub client: usize,
     /// Seconds of one core at the usual speed.
     pub work: f64,
     /// When its client stops waiting. Servers know it (gRPC passes deadlines on) and do nothing for those who left.

@@ -28,15 +28,17 @@ pub struct Row {
 #[must_use]
 pub fn table(rows: &[Row]) -> String {
     let mut text = String::from(
-        "policy     servers  load   queries   misses %    p50 ms    p99 ms  p99.9 ms  control/query  noticed s  forgotten s\n",
+        "policy     servers  load   queries   misses %  local %    p50 ms    p99 ms  p99.9 ms  control/query  sent/query  noticed s  forgotten s\n",
     );
     for Row { policy, servers, load, figures, .. } in rows {
-        let Figures { queries, misses, p50, p99, p999, control, noticed, forgotten, .. } = figures;
+        let Figures { queries, misses, local, p50, p99, p999, control, sent, noticed, forgotten, .. } =
+            figures;
         let _ = writeln!(
             text,
-            "{:<10} {servers:>7} {load:>5.2} {queries:>9} {:>10.3} {p50:>9.1} {p99:>9.1} {p999:>9.1} {control:>14.3} {:>10} {:>12}",
+            "{:<10} {servers:>7} {load:>5.2} {queries:>9} {:>10.3} {:>8.2} {p50:>9.1} {p99:>9.1} {p999:>9.1} {control:>14.3} {sent:>11.3} {:>10} {:>12}",
             policy.word(),
             misses * 100.0,
+            local * 100.0,
             seconds(*noticed),
             seconds(*forgotten),
         );

@@ -51,6 +51,8 @@ pub struct Regime<S> {
     pub workload: Box<dyn Workload>,
     /// Distances.
     pub network: Network,
+    /// Seconds that a client needs for the work itself, if it is told that no server will; infinite where it cannot.
+    pub local: f64,
     /// What does not count, at the start, in seconds.
     pub warm_up: f64,
     /// When the last query that counts may come, in seconds.
@@ -87,6 +89,7 @@ struct World<S> {
     attempts: SlotMap<AttemptKey, Attempt>,
     probes: SlotMap<ProbeKey, Probe>,
     ended: Vec<Ended>,
+    local: f64,
     counts: std::ops::Range<f64>,
     open: u64,
     tally: Tally,
@@ -110,6 +113,7 @@ pub fn run<S: Server>(mut regime: Regime<S>, chooser: Chooser, random: Random) -
         attempts: SlotMap::with_key(),
         probes: SlotMap::with_key(),
         ended: Vec::new(),
+        local: regime.local,
         counts: regime.warm_up..regime.end,
         open: 0,
         tally: Tally { sends: vec![Vec::new(); count], ..Tally::default() },
@@ -165,7 +169,7 @@ impl<S: Server> World<S> {
             self.attempts.remove(key);
             return;
         };
-        let job = Job { key, work: query.work, deadline: query.deadline };
+        let job = Job { key, client: query.client, work: query.work, deadline: query.deadline };
         match self.servers[server].arrive(self.now, job) {
             Arrival::Taken => attempt.place = Place::Inside,
             Arrival::Lost => attempt.place = Place::Lost,

@@ -181,12 +181,14 @@ impl<S: Server> World<S> {
         self.open -= 1;
         let tally = &mut self.tally;
         tally.sent += u64::from(query.sent);
-        let until = if end == End::Answered { self.now } else { query.deadline };
+        let local = self.now + self.local;
+        let (until, count) = match end {
+            End::Answered => (self.now, &mut tally.answered),
+            End::Late => (query.deadline, &mut tally.late),
+            End::Failed if local <= query.deadline => (local, &mut tally.local),
+            End::Failed => (query.deadline, &mut tally.failed),
+        };
+        *count += 1;
         tally.seconds.push((until - query.since) as f32);
-        match end {
-            End::Answered => tally.answered += 1,
-            End::Late => tally.late += 1,
-            End::Failed => tally.failed += 1,
-        }
     }
 }

@@ -14,7 +14,9 @@ pub struct Tally {
     pub answered: u64,
     /// Without any answer by their deadline.
     pub late: u64,
-    /// Answered without a result before their deadline.
+    /// Told so early that there is no result that the device had time to run the model itself.
+    pub local: u64,
+    /// Told later than that, before their deadline.
     pub failed: u64,
     /// How often they were sent.
     pub sent: u64,
@@ -36,6 +38,8 @@ pub struct Figures {
     pub queries: u64,
     /// Share that had no result by its deadline.
     pub misses: f64,
+    /// Share that the device answered itself, because it was told early that no server would.
+    pub local: f64,
     /// Median in milliseconds; those without a result count with their whole time.
     pub p50: f64,
     /// 99th percentile in milliseconds.
@@ -58,12 +62,13 @@ impl Tally {
     #[must_use]
     pub fn figures(&mut self) -> Figures {
         let per_query = |count: u64| count as f64 / self.queries.max(1) as f64;
-        let (misses, control, sent) =
-            (per_query(self.late + self.failed), per_query(self.control), per_query(self.sent));
+        let misses = per_query(self.late + self.failed);
+        let (local, control, sent) = (per_query(self.local), per_query(self.control), per_query(self.sent));
         let mut percentile = |share: f64| percentile(&mut self.seconds, share) * 1_000.0;
         Figures {
             queries: self.queries,
             misses,
+            local,
             p50: percentile(0.5),
             p99: percentile(0.99),
             p999: percentile(0.999),
