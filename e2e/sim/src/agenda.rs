@@ -1,14 +1,24 @@
-//! What happens next: a heap of events by time. Events of one time come out in the order in which they went in, so that a
-//! run is the same every time.
+//! What happens next: a heap of events by time, and beside it queues for what mostly is planned in order anyway. Events of
+//! one time come out in the order in which they went in, so that a run is the same every time.
 
 use std::{
     cmp::{Ordering, Reverse},
-    collections::BinaryHeap,
+    collections::{BinaryHeap, VecDeque},
 };
+
+/// What is planned about as far ahead each time: those behind each other need no heap.
+#[derive(Clone, Copy, Debug)]
+pub enum Lane {
+    /// Deadlines.
+    Deadlines,
+    /// Packets on their way.
+    Packets,
+}
 
 /// Events to come, each at a time in seconds.
 pub struct Agenda<E> {
     heap: BinaryHeap<Reverse<Entry<E>>>,
+    lanes: [VecDeque<Entry<E>>; 2],
     count: u64,
 }
 
@@ -20,7 +30,7 @@ struct Entry<E> {
 
 impl<E> Default for Agenda<E> {
     fn default() -> Self {
-        Self { heap: BinaryHeap::new(), count: 0 }
+        Self { heap: BinaryHeap::new(), lanes: [VecDeque::new(), VecDeque::new()], count: 0 }
     }
 }
 
@@ -33,9 +43,26 @@ impl<E> Agenda<E> {
         }
     }
 
+    /// Plans an event that most likely comes after all others of its lane.
+    pub fn plan_in(&mut self, lane: Lane, at: f64, event: E) {
+        let queue = &mut self.lanes[lane as usize];
+        if queue.back().is_some_and(|last| at < last.at) {
+            return self.plan(at, event);
+        }
+        queue.push_back(Entry { at, number: self.count, event });
+        self.count += 1;
+    }
+
     /// The next event and its time.
     pub fn pop(&mut self) -> Option<(f64, E)> {
-        self.heap.pop().map(|Reverse(entry)| (entry.at, entry.event))
+        let fronts = self.lanes.iter_mut().filter(|lane| !lane.is_empty());
+        let lane = fronts.min_by(|a, b| a.front().cmp(&b.front()));
+        let heap = self.heap.peek().map(|Reverse(entry)| entry);
+        let entry = match lane {
+            Some(lane) if heap.is_none_or(|entry| lane.front() < Some(entry)) => lane.pop_front(),
+            _ => self.heap.pop().map(|Reverse(entry)| entry),
+        };
+        entry.map(|entry| (entry.at, entry.event))
     }
 }
 

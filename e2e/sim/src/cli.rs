@@ -1,13 +1,13 @@
 //! The command line.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
 use crate::{
     edge,
     policy::catalogue::Name,
-    pool_of_threads, ramp,
+    pool_of_threads, ramp, report,
     show::{Row, table},
 };
 
@@ -28,6 +28,15 @@ enum Command {
     Ramp(Choice),
     /// The edge: 4 to 32 nodes, 5,000 devices, bursts, crashes, fast failures, lost reports
     Edge(Choice),
+    /// Both under every policy, with seeds that nothing was tuned with: tables, plots, and exit code 1 when a MUST does not
+    /// hold
+    Report {
+        /// Folder of simulation.md, which gets the tables, and of the plots
+        docs: PathBuf,
+        /// Seeds; may be given more than once
+        #[arg(long = "seed", value_name = "SEED", default_values_t = report::SEEDS)]
+        seeds: Vec<u64>,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -49,6 +58,14 @@ pub fn run(args: &Args) -> ExitCode {
     match &args.command {
         Command::Ramp(choice) => show(choice, &ramp(choice)),
         Command::Edge(choice) => show(choice, &edge(choice)),
+        Command::Report { docs, seeds } => match report::run(docs, seeds) {
+            Ok(true) => {}
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => {
+                eprintln!("{error:#}");
+                return ExitCode::FAILURE;
+            }
+        },
     }
     ExitCode::SUCCESS
 }

@@ -2,7 +2,7 @@
 //! same seed. `docs/simulation.md` has what it shows.
 //!
 //! In reading order: [`ramp`] and [`edge`] are what is simulated, [`world`] runs it, [`server`] stands behind the balancer, [`policy`]
-//! are the balancers, [`show`] and [`cli`] what people see.
+//! are the balancers, [`show`], [`report`] and [`cli`] what people see.
 
 pub mod agenda;
 pub mod cli;
@@ -11,6 +11,7 @@ pub mod policy;
 pub mod pool_of_threads;
 pub mod ramp;
 pub mod random;
+pub mod report;
 pub mod server;
 pub mod show;
 pub mod world;

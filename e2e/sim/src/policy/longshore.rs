@@ -50,7 +50,16 @@ impl Longshore {
             model.add_endpoint();
         }
         let questions = vec![Question::Load; all.len()];
-        Self { model, servers: all, requests: Vec::new(), local, budget, saved: random.unit(), questions, random }
+        Self {
+            model,
+            servers: all,
+            requests: Vec::new(),
+            local,
+            budget,
+            saved: random.unit(),
+            questions,
+            random,
+        }
     }
 
     fn endpoint(&self, server: usize) -> Option<EndpointId> {

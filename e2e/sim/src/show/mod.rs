@@ -1,5 +1,7 @@
 //! Figures for people.
 
+pub mod plot;
+
 use std::fmt::Write as _;
 
 use serde::Serialize;

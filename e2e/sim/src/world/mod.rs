@@ -11,7 +11,7 @@ pub mod tally;
 use slotmap::SlotMap;
 
 use crate::{
-    agenda::Agenda,
+    agenda::{Agenda, Lane},
     random::Random,
     server::{Arrival, Carrier, Ended, Job, Server},
 };
@@ -156,7 +156,7 @@ impl<S: Server> World<S> {
         self.tally.queries += u64::from(counts);
         let query = Query { client, since, deadline, work, attempt: None, sent: 0, counts };
         let key = self.queries.insert(query);
-        self.agenda.plan(deadline, Event::Expires(key));
+        self.agenda.plan_in(Lane::Deadlines, deadline, Event::Expires(key));
         self.start(key);
     }
 
@@ -202,7 +202,7 @@ impl<S: Server> World<S> {
         let report = report.filter(|_| !self.network.loses_report());
         attempt.place = Place::Returning(ended, report);
         let way = self.network.one_way(query.client, attempt.server);
-        self.agenda.plan(self.now + way, Event::Returns(ended.key));
+        self.agenda.plan_in(Lane::Packets, self.now + way, Event::Returns(ended.key));
     }
 
     fn changes(&mut self, server: usize) {
@@ -232,6 +232,6 @@ impl<S: Server> World<S> {
             Some(_) => self.network.one_way(probe.client, probe.server),
             None => (probe.since + PROBE_SECONDS - self.now).max(0.0),
         };
-        self.agenda.plan(self.now + way, Event::ProbeReturns(key));
+        self.agenda.plan_in(Lane::Packets, self.now + way, Event::ProbeReturns(key));
     }
 }

@@ -7,6 +7,7 @@ use super::{
     query::{Attempt, AttemptKey, Place, Probe, ProbeKey, QueryKey},
 };
 use crate::{
+    agenda::Lane,
     policy::{Answer, Moment, Order, Policy, Verdict},
     server::Server,
 };
@@ -85,7 +86,7 @@ impl<S: Server> World<S> {
         self.on_the_way[server] += 1;
         self.tally.sends[server].push(self.now as f32);
         let way = self.network.one_way(query.client, server);
-        self.agenda.plan(self.now + way, Event::Arrives(attempt));
+        self.agenda.plan_in(Lane::Packets, self.now + way, Event::Arrives(attempt));
     }
 
     fn probe(&mut self, key: QueryKey, server: usize) {
@@ -93,7 +94,7 @@ impl<S: Server> World<S> {
         self.tally.control += u64::from(query.counts);
         let probe = Probe { client: query.client, server, since: self.now, report: None };
         let way = self.network.one_way(query.client, server);
-        self.agenda.plan(self.now + way, Event::ProbeArrives(self.probes.insert(probe)));
+        self.agenda.plan_in(Lane::Packets, self.now + way, Event::ProbeArrives(self.probes.insert(probe)));
     }
 
     pub(super) fn probe_returns(&mut self, key: ProbeKey) {
