@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use routing::links::LINKS_MAX;
+
 use crate::{
     agenda::Agenda,
     policy::{
@@ -14,7 +16,7 @@ use crate::{
         batcher::{Batch, Batcher, Failing},
         guarded::Guarded,
     },
-    world::{self, Coming, Regime, Workload, network::Network, tally::Tally},
+    world::{self, Coming, Regime, Workload, board::Board, network::Network, tally::Tally},
 };
 
 /// Sizes of the fleet.
@@ -87,8 +89,8 @@ impl Default for Parameters {
             lost_reports: 0.1,
             work_spread: 0.2,
             bursts: Bursts { share: 0.2, size: 0.05, lasts: 0.05 },
-            warm_up: 30.0,
-            time: 60.0,
+            warm_up: 25.0,
+            time: 40.0,
             pool: pool::Parameters::default().with_probes(BUDGET),
         }
     }
@@ -99,13 +101,21 @@ impl Default for Parameters {
 pub fn run(parameters: &Parameters, load: f64, name: Name, seed: u64) -> Tally {
     let Parameters { devices, nodes, pool, local, .. } = *parameters;
     let mut policies = Random::new(seed, Stream::Policies);
-    let setting = Setting { clients: devices, servers: nodes, pool, local };
+    let setting = Setting {
+        clients: devices,
+        servers: nodes,
+        pool,
+        local,
+        budget: BUDGET - board_share(parameters, load, name),
+    };
     let chooser = catalogue::chooser(name, setting, &mut policies);
     let servers = fleet(parameters, seed);
-    if name == Name::Longshore {
+    if name.is_ours() {
         let default = Duration::from_secs_f64(f64::midpoint(parameters.patience.0, parameters.patience.1));
         let servers = servers.into_iter().map(|node| Guarded::new(node, default)).collect();
-        world::run(regime(parameters, load, seed, servers), chooser, policies)
+        let regime =
+            Regime { board: board(parameters, load, name, seed), ..regime(parameters, load, seed, servers) };
+        world::run(regime, chooser, policies)
     } else {
         world::run(regime(parameters, load, seed, servers), chooser, policies)
     }
@@ -123,10 +133,38 @@ fn regime<S>(parameters: &Parameters, load: f64, seed: u64, servers: Vec<S>) -> 
             parameters.lost_reports,
             Random::new(seed, Stream::Network),
         ),
+        board: None,
         local,
         warm_up,
         end: warm_up + time,
     }
+}
+
+/// Sidecars tell each other at most once a second, and less often where that would take more than half of the budget.
+fn board(parameters: &Parameters, load: f64, name: Name, seed: u64) -> Option<Board> {
+    let random = Random::new(seed, Stream::Policies).fork();
+    let slots = parameters.batch.most as u32;
+    (name == Name::LongshoreRoutes)
+        .then(|| Board::new(parameters.nodes, board_seconds(parameters, load), slots, random))
+}
+
+fn board_seconds(parameters: &Parameters, load: f64) -> f64 {
+    let per_round = parameters.nodes * LINKS_MAX.min(parameters.nodes - 1);
+    (per_round as f64 / (BUDGET / 2.0 * load * capacity(parameters))).max(1.0)
+}
+
+/// Messages between sidecars per query.
+fn board_share(parameters: &Parameters, load: f64, name: Name) -> f64 {
+    if name != Name::LongshoreRoutes {
+        return 0.0;
+    }
+    let per_round = parameters.nodes * LINKS_MAX.min(parameters.nodes - 1);
+    per_round as f64 / board_seconds(parameters, load) / (load * capacity(parameters))
+}
+
+/// Queries per second of all nodes with full batches.
+fn capacity(parameters: &Parameters) -> f64 {
+    parameters.batch.capacity() * (0..parameters.nodes).map(speed).sum::<f64>()
 }
 
 fn speed(node: usize) -> f64 {
@@ -162,8 +200,8 @@ struct Bursty {
 
 impl Bursty {
     fn new(parameters: &Parameters, load: f64, seed: u64) -> Self {
-        let Parameters { bursts, nodes, batch, .. } = *parameters;
-        let capacity = batch.capacity() * (0..nodes).map(speed).sum::<f64>();
+        let Parameters { bursts, .. } = *parameters;
+        let capacity = capacity(parameters);
         let burst_size = ((capacity * bursts.size) as usize).max(1);
         let mut workload = Self {
             random: Random::new(seed, Stream::Workload),

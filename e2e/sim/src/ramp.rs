@@ -1,6 +1,8 @@
 //! The published ramp (Wydrowski et al., NSDI'24, section 5.1): clients, replicas with an allotment on machines that others
 //! use too, and a load that rises through nine levels.
 
+use routing::links::LINKS_MAX;
+
 use crate::{
     policy::{
         catalogue::{self, Name, Setting},
@@ -8,7 +10,7 @@ use crate::{
     },
     random::{Random, Stream},
     server::sharing::{Machine, Sharing},
-    world::{self, Coming, Regime, Workload, network::Network, tally::Tally},
+    world::{self, Coming, Regime, Workload, board::Board, network::Network, tally::Tally},
 };
 
 /// Load over what is allotted: from 0.75 on, each 10/9 of the one before, as the paper rounds them.
@@ -73,17 +75,40 @@ impl Default for Parameters {
 pub fn run(parameters: &Parameters, load: f64, name: Name, seed: u64) -> Tally {
     let Parameters { clients, servers, pool, warm_up, time, round_trip, .. } = *parameters;
     let mut policies = Random::new(seed, Stream::Policies);
-    let setting = Setting { clients, servers, pool, local: f64::INFINITY };
+    let setting = Setting {
+        clients,
+        servers,
+        pool,
+        local: f64::INFINITY,
+        budget: pool.probes - board_share(parameters, load, name),
+    };
     let chooser = catalogue::chooser(name, setting, &mut policies);
     let regime = Regime {
         servers: replicas(parameters, seed),
         workload: Box::new(Poisson::new(parameters, load, seed)),
         network: Network::even(round_trip, Random::new(seed, Stream::Network)),
+        board: (name == Name::LongshoreRoutes).then(|| board(parameters, seed)),
         local: f64::INFINITY,
         warm_up,
         end: warm_up + time,
     };
     world::run(regime, chooser, policies)
+}
+
+/// Sidecars of replicas tell each other this often.
+const BOARD_SECONDS: f64 = 0.25;
+
+fn board(parameters: &Parameters, seed: u64) -> Board {
+    let random = Random::new(seed, Stream::Policies).fork();
+    let slots = parameters.machine.allotment as u32;
+    Board::new(parameters.servers, BOARD_SECONDS, slots, random)
+}
+
+/// Messages between sidecars per query.
+fn board_share(parameters: &Parameters, load: f64, name: Name) -> f64 {
+    let per_round = (parameters.servers * LINKS_MAX) as f64;
+    let queries = load * parameters.machine.allotment * parameters.servers as f64 / parameters.work;
+    if name == Name::LongshoreRoutes { per_round / BOARD_SECONDS / queries } else { 0.0 }
 }
 
 fn replicas(parameters: &Parameters, seed: u64) -> Vec<Sharing> {

@@ -32,13 +32,15 @@ pub enum Name {
     Prequal,
     /// Ours: the device library as it ships
     Longshore,
+    /// The same, and sidecars that tell each other and devices how all stand
+    LongshoreRoutes,
     /// Whoever knows everything
     Oracle,
 }
 
 impl Name {
     /// Every policy.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Random,
         Self::Wrr,
         Self::P2c,
@@ -46,8 +48,15 @@ impl Name {
         Self::C3Pool,
         Self::Prequal,
         Self::Longshore,
+        Self::LongshoreRoutes,
         Self::Oracle,
     ];
+
+    /// Whether it is shipped by us.
+    #[must_use]
+    pub const fn is_ours(self) -> bool {
+        matches!(self, Self::Longshore | Self::LongshoreRoutes)
+    }
 
     /// As on the command line.
     #[must_use]
@@ -60,6 +69,7 @@ impl Name {
             Self::C3Pool => "c3-pool",
             Self::Prequal => "prequal",
             Self::Longshore => "longshore",
+            Self::LongshoreRoutes => "longshore-routes",
             Self::Oracle => "oracle",
         }
     }
@@ -76,12 +86,14 @@ pub struct Setting {
     pub pool: Parameters,
     /// Seconds that a client needs for the work itself; infinite where it cannot.
     pub local: f64,
+    /// Control messages that our devices may send per query.
+    pub budget: f64,
 }
 
 /// A policy for each client.
 #[must_use]
 pub fn chooser(name: Name, setting: Setting, random: &mut Random) -> Chooser {
-    let Setting { clients, servers, pool, local } = setting;
+    let Setting { clients, servers, pool, local, budget } = setting;
     let mut one = || -> Box<dyn Policy> {
         match name {
             Name::Random => Box::new(Uniform { servers }),
@@ -89,7 +101,8 @@ pub fn chooser(name: Name, setting: Setting, random: &mut Random) -> Chooser {
             Name::P2c => Box::new(PeakEwma::new(servers)),
             Name::C3 => Box::new(C3::new(servers, clients)),
             Name::C3Pool => Box::new(Pool::new(servers, pool, Rule::C3 { clients }, random.fork())),
-            Name::Longshore => Box::new(Longshore::new(servers, local, pool.probes, random.fork())),
+            Name::Longshore => Box::new(Longshore::new(servers, local, budget, false, random.fork())),
+            Name::LongshoreRoutes => Box::new(Longshore::new(servers, local, budget, true, random.fork())),
             Name::Prequal | Name::Oracle => Box::new(Pool::new(servers, pool, Rule::HotCold, random.fork())),
         }
     };

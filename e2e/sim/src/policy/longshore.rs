@@ -15,7 +15,7 @@ use wire::{
     bundle::{Fallback, Mode, OffloadPolicy},
 };
 
-use super::{Answer, Moment, Order, Policy, Verdict};
+use super::{Answer, Moment, Order, Policy, Told, Verdict};
 use crate::{random::Random, server::Report, world::query::QueryKey};
 
 /// A device. It asks the edge first, and runs the model itself only when an endpoint advises so early enough: without that
@@ -27,9 +27,13 @@ pub struct Longshore {
     requests: Vec<(QueryKey, Request)>,
     /// Seconds that it needs for the work itself.
     local: f64,
+    /// When what is known of each was true, in seconds.
+    heard: Vec<f64>,
     /// Control messages per query, and those not yet sent.
     budget: f64,
     saved: f64,
+    /// Whether sidecars tell routes.
+    asks: bool,
     /// What the last probe of each endpoint asked.
     questions: Vec<Question>,
     random: Random,
@@ -38,7 +42,7 @@ pub struct Longshore {
 impl Longshore {
     /// A device that knows some of so many servers, as many as its table holds.
     #[must_use]
-    pub fn new(servers: usize, local: f64, budget: f64, mut random: Random) -> Self {
+    pub fn new(servers: usize, local: f64, budget: f64, asks: bool, mut random: Random) -> Self {
         let policy =
             OffloadPolicy { mode: Mode::OffloadOnly, fallback: Fallback::Fail, ..OffloadPolicy::default() };
         let mut model = Model::new(policy, Profile::default(), Local::Absent(Reason::NoLocalModel));
@@ -50,16 +54,9 @@ impl Longshore {
             model.add_endpoint();
         }
         let questions = vec![Question::Load; all.len()];
-        Self {
-            model,
-            servers: all,
-            requests: Vec::new(),
-            local,
-            budget,
-            saved: random.unit(),
-            questions,
-            random,
-        }
+        let heard = vec![f64::NEG_INFINITY; all.len()];
+        let (requests, saved) = (Vec::new(), random.unit());
+        Self { model, servers: all, requests, local, heard, budget, saved, asks, questions, random }
     }
 
     fn endpoint(&self, server: usize) -> Option<EndpointId> {
@@ -106,6 +103,23 @@ impl Longshore {
         verdict
     }
 
+    /// A place in the table for a server that is better than what is there: that of one with nothing under way which the
+    /// routes do not name.
+    fn make_room(&mut self, server: usize, routes: &[Told]) -> Option<EndpointId> {
+        let is_named = |known: usize| routes.iter().any(|told| told.server == known);
+        let is_free = |id| self.model.endpoint(id).is_none_or(|endpoint| endpoint.in_flight() == 0);
+        let from = self.random.below(self.servers.len());
+        let places = (from..self.servers.len()).chain(0..from);
+        let place = places
+            .filter(|place| !is_named(self.servers[*place]))
+            .find(|place| is_free(EndpointId(*place as u8)))?;
+        self.model.remove_endpoint(EndpointId(place as u8));
+        let id = self.model.add_endpoint()?;
+        self.servers[place] = server;
+        self.heard[place] = f64::NEG_INFINITY;
+        Some(id)
+    }
+
     fn server(&self, endpoint: EndpointId) -> usize {
         self.servers[usize::from(endpoint.0)]
     }
@@ -118,7 +132,8 @@ impl Longshore {
             let any = || (EndpointId(self.random.below(self.servers.len()) as u8), Question::Load);
             let (endpoint, question) = due.unwrap_or_else(any);
             self.questions[usize::from(endpoint.0)] = question;
-            moment.order(Order::Probe(self.server(endpoint)));
+            let server = self.server(endpoint);
+            moment.order(if self.asks { Order::Ask(server) } else { Order::Probe(server) });
             self.saved -= 1.0;
         }
     }
@@ -146,6 +161,9 @@ impl Policy for Longshore {
             bytes: 0,
         };
         let load = answer.report.as_ref().map(load);
+        if load.is_some() {
+            self.heard[usize::from(endpoint.0)] = moment.now;
+        }
         let outcome = answer.outcome;
         let verdict = self.handle(moment, Event::RemoteAnswered { endpoint, outcome, exchange, load });
         if outcome.row().advice == Advice::Local && moment.now + self.local <= moment.deadline {
@@ -156,9 +174,29 @@ impl Policy for Longshore {
 
     fn probed(&mut self, now: f64, server: usize, round_trip: f64, report: Option<&Report>) {
         let Some(endpoint) = self.endpoint(server) else { return };
+        if report.is_some() {
+            self.heard[usize::from(endpoint.0)] = now;
+        }
         let found = report.map(|report| (micros(round_trip), load(report)));
         let question = self.questions[usize::from(endpoint.0)];
         self.model.probed(micros(now), self.random.bits(), (endpoint, question), found);
+    }
+
+    fn routed(&mut self, now: f64, routes: &[Told]) {
+        for told in routes {
+            let Some(id) = self.endpoint(told.server).or_else(|| self.make_room(told.server, routes)) else {
+                continue;
+            };
+            let (place, at) = (usize::from(id.0), now - told.age);
+            if self.heard[place] < at
+                && let Some(endpoint) = self.model.endpoint_mut(id)
+            {
+                self.heard[place] = at;
+                let service_p95_us = told.service_p95 * 1e6;
+                let load = LoadSeen { wait_us: told.wait * 1e6, service_p95_us, ..LoadSeen::default() };
+                endpoint.told(micros(at), load);
+            }
+        }
     }
 
     fn woken(&mut self, moment: &mut Moment<'_>) {

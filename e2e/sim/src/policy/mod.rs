@@ -20,6 +20,8 @@ pub enum Order {
     Send(usize),
     /// Ask this server for a report: a control message.
     Probe(usize),
+    /// Ask the sidecar of this server for a report and for routes: a control message too.
+    Ask(usize),
     /// Call [`Policy::woken`] at this time, in seconds; the latest such order of a query counts.
     Wake(f64),
     /// Give up what was sent to this server.
@@ -66,6 +68,19 @@ pub struct Answer {
     pub report: Option<Report>,
 }
 
+/// What the sidecar of one server says of another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Told {
+    /// Of which.
+    pub server: usize,
+    /// Seconds since that was true.
+    pub age: f64,
+    /// Seconds that a query would wait there.
+    pub wait: f32,
+    /// 95th percentile of the seconds that it takes after that.
+    pub service_p95: f32,
+}
+
 /// Whether an answer ends its query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -85,6 +100,9 @@ pub trait Policy {
 
     /// A probe came back; without a report when it got no answer.
     fn probed(&mut self, _now: f64, _server: usize, _round_trip: f64, _report: Option<&Report>) {}
+
+    /// Routes came back, best first.
+    fn routed(&mut self, _now: f64, _routes: &[Told]) {}
 
     /// The time of an [`Order::Wake`] has come.
     fn woken(&mut self, _moment: &mut Moment<'_>) {}

@@ -86,7 +86,7 @@ fn edge_musts(edge: &Means) -> Vec<Check> {
     let messages = worst(edge.iter().map(|(_, figures)| figures.control));
     let forgotten = edge
         .iter()
-        .filter(|(key, _)| key.policy == Name::Longshore)
+        .filter(|(key, _)| key.policy.is_ours())
         .try_fold(0.0_f64, |longest, (_, figures)| figures.forgotten.map(|time| longest.max(time)));
     let oracle = worst(edge.iter().map(|(key, figures)| {
         let best = edge.of(Key { policy: Name::Oracle, ..*key });
@@ -114,33 +114,49 @@ fn edge_musts(edge: &Means) -> Vec<Check> {
 fn ramp_goals(means: &Means) -> Vec<Check> {
     let levels = || ramp::LEVELS.into_iter().filter(|load| *load >= RAMP_FROM);
     let of = |policy, load| means.of(Key { servers: 100, load, policy });
-    let against = |figure: fn(&Figures) -> f64, peer| {
-        worst(levels().map(|load| figure(&of(Name::Longshore, load)) / figure(&of(peer, load))))
+    let against = |ours, figure: fn(&Figures) -> f64, peer| {
+        worst(levels().map(|load| figure(&of(ours, load)) / figure(&of(peer, load))))
     };
     let errors = worst(levels().map(|load| of(Name::Longshore, load).misses));
+    let (p99, p999) = (|it: &Figures| it.p99, |it: &Figures| it.p999);
     vec![
-        goal("ramp, from 1.03: ours has no errors", percent(errors), errors == 0.0),
-        at_most("ramp, from 1.03: p99 over Prequal's", against(|it| it.p99, Name::Prequal), 0.88),
-        at_most("ramp, from 1.03: p99.9 over Prequal's", against(|it| it.p999, Name::Prequal), 0.75),
-        at_most("ramp, from 1.03: p99 over the oracle's", against(|it| it.p99, Name::Oracle), 1.25),
+        goal("ramp, from 1.03: ours has no errors", format!("{:.5} %", errors * 100.0), errors == 0.0),
+        at_most("ramp, from 1.03: p99 over Prequal's", against(Name::Longshore, p99, Name::Prequal), 0.88),
+        at_most("ramp, from 1.03: p99.9 over Prequal's", against(Name::Longshore, p999, Name::Prequal), 0.75),
+        at_most(
+            "ramp, from 1.03, with routes: p99 over the oracle's",
+            against(Name::LongshoreRoutes, p99, Name::Oracle),
+            1.25,
+        ),
     ]
 }
 
 fn edge_goals(means: &Means) -> Vec<Check> {
-    let against = |figure: fn(&Figures) -> f64, loads: &[f64]| {
-        worst(edge::NODES.into_iter().flat_map(|servers| loads.iter().map(move |load| (servers, *load))).map(
-            |(servers, load)| {
-                let of = |policy| figure(&means.of(Key { servers, load, policy }));
-                of(Name::Longshore) / PEERS.into_iter().map(of).fold(f64::INFINITY, f64::min)
-            },
-        ))
+    let against = |ours: Name, figure: fn(&Figures) -> f64, loads: &[f64]| {
+        let fleets =
+            edge::NODES.into_iter().flat_map(|servers| loads.iter().map(move |load| (servers, *load)));
+        worst(fleets.map(|(servers, load)| {
+            let of = |policy| figure(&means.of(Key { servers, load, policy }));
+            of(ours) / PEERS.into_iter().map(of).fold(f64::INFINITY, f64::min)
+        }))
     };
-    vec![
-        at_most("edge, 0.9 and 1.2: misses over the best peer's", against(|it| it.misses, &EDGE_AT), 0.33),
-        at_most("edge, 0.9 and 1.2: p99 over the best peer's", against(|it| it.p99, &EDGE_AT), 0.6),
-        at_most("edge, any load: misses over the best peer's", against(|it| it.misses, &edge::LOADS), 1.05),
-        at_most("edge, any load: p99 over the best peer's", against(|it| it.p99, &edge::LOADS), 1.05),
-    ]
+    let (misses, p99) = (|it: &Figures| it.misses, |it: &Figures| it.p99);
+    let of = |ours: Name| {
+        let line = |what: &str, figure, loads: &[f64], limit| {
+            at_most(
+                &format!("edge, {}, {what} over the best peer's", ours.word()),
+                against(ours, figure, loads),
+                limit,
+            )
+        };
+        [
+            line("0.9 and 1.2: misses", misses, &EDGE_AT, 0.33),
+            line("0.9 and 1.2: p99", p99, &EDGE_AT, 0.6),
+            line("any load: misses", misses, &edge::LOADS, 1.05),
+            line("any load: p99", p99, &edge::LOADS, 1.05),
+        ]
+    };
+    [of(Name::Longshore), of(Name::LongshoreRoutes)].concat()
 }
 
 /// Policies of others.

@@ -86,7 +86,7 @@ fn chart(means: &Means, servers: usize, title: &str, figure: fn(&Figures) -> f64
     let line = |policy: Name| {
         let of_policy = means.iter().filter(|(key, _)| key.policy == policy && key.servers == servers);
         let points = of_policy.map(|(key, figures)| (key.load, figure(figures))).collect();
-        Line { name: policy.word(), is_ours: policy == Name::Longshore, points }
+        Line { name: policy.word(), is_ours: policy.is_ours(), points }
     };
     Chart { title: title.to_owned(), lines: Name::ALL.into_iter().map(line).collect() }
 }

@@ -12,7 +12,7 @@ use admission::{
     load::{self, Bounds, Claim, Load, Surroundings},
     party::{Party, Source},
 };
-use wire::{Outcome, priority};
+use wire::{LoadReport, Outcome, priority};
 
 use super::{Arrival, Carrier, Ended, Fault, Job, Report, Server, batcher::Batcher};
 use crate::world::query::AttemptKey;
@@ -259,15 +259,7 @@ impl Server for Guarded {
     }
 
     fn report(&mut self, now: f64, _carrier: Carrier) -> Option<Report> {
-        if self.node.is_silent() {
-            return None;
-        }
-        let at = self.instant(now);
-        let view = |ask: &_, mean| self.line.view(at, ask, mean);
-        let anyone = Claim::anyone(&self.bounds, at);
-        let situation = load::predict(&self.load, &self.bounds, at, &anyone, None, view);
-        let around = Surroundings { is_ready: true, ..Surroundings::default() };
-        let report = load::report(&self.load, &self.bounds, &situation, around);
+        let report = self.load(now)?;
         let named = &report.named_metrics;
         Some(Report {
             in_flight: (named.in_flight + named.queued) as u32,
@@ -278,6 +270,18 @@ impl Server for Guarded {
             wait: (named.estimated_wait_ms / 1e3) as f32,
             service_p95: (named.service_p95_ms / 1e3) as f32,
         })
+    }
+
+    fn load(&mut self, now: f64) -> Option<LoadReport> {
+        if self.node.is_silent() {
+            return None;
+        }
+        let at = self.instant(now);
+        let view = |ask: &_, mean| self.line.view(at, ask, mean);
+        let anyone = Claim::anyone(&self.bounds, at);
+        let situation = load::predict(&self.load, &self.bounds, at, &anyone, None, view);
+        let around = Surroundings { is_ready: true, ..Surroundings::default() };
+        Some(load::report(&self.load, &self.bounds, &situation, around))
     }
 
     fn expected(&self, now: f64, on_the_way: u32, work: f64) -> f64 {

@@ -5,7 +5,7 @@ pub mod figures;
 pub mod guarded;
 pub mod sharing;
 
-use wire::Outcome;
+use wire::{LoadReport, Outcome};
 
 use crate::world::query::AttemptKey;
 
@@ -107,6 +107,11 @@ pub trait Server {
 
     /// What it says of itself; nothing when it is down.
     fn report(&mut self, now: f64, carrier: Carrier) -> Option<Report>;
+
+    /// What its sidecar tells its peers; nothing where there is none, or it is down.
+    fn load(&mut self, _now: f64) -> Option<LoadReport> {
+        None
+    }
 
     /// The truth, for the oracle: seconds until a job of this size would end with so many others on their way here.
     fn expected(&self, now: f64, on_the_way: u32, work: f64) -> f64;

@@ -9,7 +9,7 @@ use std::{
     collections::{BinaryHeap, HashSet},
 };
 
-use wire::Outcome;
+use wire::{LoadReport, Outcome, load::NamedMetrics};
 
 use super::{Arrival, Carrier, Ended, Fault, Job, Report, Server, figures::Figures};
 use crate::{random::Random, world::query::AttemptKey};
@@ -178,6 +178,23 @@ impl Server for Sharing {
         let wait = (usual * (slowdown - 1.0).max(0.0)) as f32;
         let service_p95 = (usual * P95) as f32;
         Some(Report { in_flight: self.count, latency, qps, eps, utilization, wait, service_p95 })
+    }
+
+    /// Of a replica with a sidecar: its cores are its slots.
+    fn load(&mut self, now: f64) -> Option<LoadReport> {
+        let Report { qps, wait, service_p95, .. } = self.report(now, Carrier::Answer)?;
+        let milliseconds = |seconds: f32| f64::from(seconds) * 1e3;
+        Some(LoadReport {
+            rps_fractional: qps.into(),
+            named_metrics: NamedMetrics {
+                in_flight: self.count.into(),
+                estimated_wait_ms: milliseconds(wait),
+                service_p50_ms: self.usual / self.speed * 1e3,
+                service_p95_ms: milliseconds(service_p95),
+                ..NamedMetrics::default()
+            },
+            ..LoadReport::default()
+        })
     }
 
     fn expected(&self, _now: f64, on_the_way: u32, work: f64) -> f64 {

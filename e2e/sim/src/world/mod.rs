@@ -1,6 +1,7 @@
 //! A world in virtual time: clients with a policy each, a network, servers. In: a regime and a seed. Out: how each query
 //! ended. Between two runs with the same seed nothing differs, and between two policies only what they cause.
 
+pub mod board;
 mod clients;
 pub mod memory;
 pub mod network;
@@ -15,6 +16,7 @@ use crate::{
     random::Random,
     server::{Arrival, Carrier, Ended, Job, Server},
 };
+use board::Board;
 pub use clients::Chooser;
 use clients::Clients;
 use network::Network;
@@ -51,6 +53,8 @@ pub struct Regime<S> {
     pub workload: Box<dyn Workload>,
     /// Distances.
     pub network: Network,
+    /// What sidecars tell each other, where there are any.
+    pub board: Option<Board>,
     /// Seconds that a client needs for the work itself, if it is told that no server will; infinite where it cannot.
     pub local: f64,
     /// What does not count, at the start, in seconds.
@@ -65,6 +69,7 @@ enum Event {
     Arrives(AttemptKey),
     Acts(u32),
     Changes(u32),
+    Tells(u32),
     Returns(AttemptKey),
     Expires(QueryKey),
     Cancels(AttemptKey),
@@ -89,6 +94,7 @@ struct World<S> {
     attempts: SlotMap<AttemptKey, Attempt>,
     probes: SlotMap<ProbeKey, Probe>,
     ended: Vec<Ended>,
+    board: Option<Board>,
     local: f64,
     counts: std::ops::Range<f64>,
     open: u64,
@@ -113,6 +119,7 @@ pub fn run<S: Server>(mut regime: Regime<S>, chooser: Chooser, random: Random) -
         attempts: SlotMap::with_key(),
         probes: SlotMap::with_key(),
         ended: Vec::new(),
+        board: regime.board,
         local: regime.local,
         counts: regime.warm_up..regime.end,
         open: 0,
@@ -120,6 +127,11 @@ pub fn run<S: Server>(mut regime: Regime<S>, chooser: Chooser, random: Random) -
     };
     world.agenda.plan(coming.at, Event::Comes);
     (0..count).for_each(|server| world.plan_change(server));
+    if let Some(every) = world.board.as_ref().map(Board::every) {
+        // Not all at once.
+        let at = |server| every * server as f64 / count as f64;
+        (0..count).for_each(|server| world.agenda.plan(at(server), Event::Tells(server as u32)));
+    }
     while (world.now < regime.end || world.open > 0)
         && let Some((at, event)) = world.agenda.pop()
     {
@@ -137,6 +149,7 @@ impl<S: Server> World<S> {
             Event::Arrives(attempt) => self.arrives(attempt),
             Event::Acts(server) => self.acts(server as usize),
             Event::Changes(server) => self.changes(server as usize),
+            Event::Tells(server) => self.tells(server as usize),
             Event::Returns(attempt) => self.returns(attempt),
             Event::Expires(query) => self.expires(query),
             Event::Cancels(attempt) => self.cancels(attempt),
@@ -211,6 +224,19 @@ impl<S: Server> World<S> {
         self.plan_change(server);
     }
 
+    /// A node's sidecar tells its peers how it stands.
+    fn tells(&mut self, server: usize) {
+        let Some(board) = &mut self.board else { return };
+        self.agenda.plan(self.now + board.every(), Event::Tells(server as u32));
+        match self.servers[server].load(self.now) {
+            Some(load) => {
+                let messages = board.tells(self.now, server, &load);
+                self.tally.control += if self.counts.contains(&self.now) { messages } else { 0 };
+            }
+            None => board.falls(server),
+        }
+    }
+
     fn plan_change(&mut self, server: usize) {
         let at = self.servers[server].next_change(self.now);
         self.agenda.plan(at, Event::Changes(server as u32));
@@ -228,6 +254,11 @@ impl<S: Server> World<S> {
         let probe = &mut self.probes[key];
         let report = self.servers[probe.server].report(self.now, Carrier::Probe);
         probe.report = report.filter(|_| !self.network.loses_report());
+        if let (Some(deadline), Some(_), Some(board)) = (probe.asks, probe.report, &mut self.board)
+            && let Some(load) = self.servers[probe.server].load(self.now)
+        {
+            probe.routes = board.resolve(self.now, probe.server, &load, deadline);
+        }
         let way = match probe.report {
             Some(_) => self.network.one_way(probe.client, probe.server),
             None => (probe.since + PROBE_SECONDS - self.now).max(0.0),

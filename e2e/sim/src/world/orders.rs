@@ -57,7 +57,8 @@ impl<S: Server> World<S> {
     fn carry_out(&mut self, key: QueryKey, order: Order) {
         match order {
             Order::Send(server) => self.send(key, server),
-            Order::Probe(server) => self.probe(key, server),
+            Order::Probe(server) => self.probe(key, server, false),
+            Order::Ask(server) => self.probe(key, server, true),
             Order::Wake(at) => self.agenda.plan(at.max(self.now), Event::Wakes(key)),
             Order::Cancel(server) => self.give_up(key, server),
             Order::Fail => self.finish(key, End::Failed),
@@ -89,10 +90,12 @@ impl<S: Server> World<S> {
         self.agenda.plan_in(Lane::Packets, self.now + way, Event::Arrives(attempt));
     }
 
-    fn probe(&mut self, key: QueryKey, server: usize) {
+    fn probe(&mut self, key: QueryKey, server: usize, asks: bool) {
         let Some(query) = self.queries.get(key) else { return };
         self.tally.control += u64::from(query.counts);
-        let probe = Probe { client: query.client, server, since: self.now, report: None };
+        let asks = asks.then_some(query.deadline - query.since);
+        let probe =
+            Probe { client: query.client, server, since: self.now, asks, report: None, routes: Vec::new() };
         let way = self.network.one_way(query.client, server);
         self.agenda.plan_in(Lane::Packets, self.now + way, Event::ProbeArrives(self.probes.insert(probe)));
     }
@@ -101,7 +104,9 @@ impl<S: Server> World<S> {
         let Some(probe) = self.probes.remove(key) else { return };
         if let Chooser::Policies(policies) = &mut self.clients.chooser {
             let round_trip = self.now - probe.since;
-            policies[probe.client].probed(self.now, probe.server, round_trip, probe.report.as_ref());
+            let policy = &mut policies[probe.client];
+            policy.probed(self.now, probe.server, round_trip, probe.report.as_ref());
+            policy.routed(self.now, &probe.routes);
         }
     }
 

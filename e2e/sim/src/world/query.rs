@@ -3,7 +3,10 @@
 use slotmap::new_key_type;
 use wire::Outcome;
 
-use crate::server::{Ended, Report};
+use crate::{
+    policy::Told,
+    server::{Ended, Report},
+};
 
 new_key_type! {
     /// A query.
@@ -68,7 +71,7 @@ impl Attempt {
 }
 
 /// One probe, and what it brings back.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Probe {
     /// Whose it is.
     pub client: usize,
@@ -76,6 +79,10 @@ pub struct Probe {
     pub server: usize,
     /// When it was sent, in seconds.
     pub since: f64,
+    /// Whether it asks for routes, with a deadline of so many seconds.
+    pub asks: Option<f64>,
     /// What the server answered.
     pub report: Option<Report>,
+    /// What its sidecar said of others.
+    pub routes: Vec<Told>,
 }
