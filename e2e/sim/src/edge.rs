@@ -53,12 +53,25 @@ pub struct Parameters {
     pub work_spread: f64,
     /// Bursts.
     pub bursts: Bursts,
+    /// Before whose nodes our admission stands.
+    pub admission: Admission,
     /// What does not count, in seconds.
     pub warm_up: f64,
     /// What counts, in seconds.
     pub time: f64,
     /// Prequal's parameters.
     pub pool: pool::Parameters,
+}
+
+/// Before whose nodes our admission stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Those of our policies.
+    Ours,
+    /// Those of every policy but the oracle, which sends nothing that would be too late anyway.
+    Everybody,
+    /// None.
+    Nobody,
 }
 
 /// Many devices at once.
@@ -89,6 +102,7 @@ impl Default for Parameters {
             lost_reports: 0.1,
             work_spread: 0.2,
             bursts: Bursts { share: 0.2, size: 0.05, lasts: 0.05 },
+            admission: Admission::Ours,
             warm_up: 25.0,
             time: 40.0,
             pool: pool::Parameters::default().with_probes(BUDGET),
@@ -110,7 +124,12 @@ pub fn run(parameters: &Parameters, load: f64, name: Name, seed: u64) -> Tally {
     };
     let chooser = catalogue::chooser(name, setting, &mut policies);
     let servers = fleet(parameters, seed);
-    if name.is_ours() {
+    let is_guarded = match parameters.admission {
+        Admission::Ours => name.is_ours(),
+        Admission::Everybody => name != Name::Oracle,
+        Admission::Nobody => false,
+    };
+    if is_guarded {
         let default = Duration::from_secs_f64(f64::midpoint(parameters.patience.0, parameters.patience.1));
         let servers = servers.into_iter().map(|node| Guarded::new(node, default)).collect();
         let regime =

@@ -52,6 +52,10 @@ pub fn text(results: &Results, checks: &[Check]) -> String {
     }
     text.push_str("## Prequal at the edge with three probes per request, 16 nodes\n\n");
     text.push_str(&rows(results.beyond.iter()));
+    text.push_str("\n## Our admission before everybody's nodes, 16 nodes, first seed\n\n");
+    text.push_str(&rows(results.guarded.iter()));
+    text.push_str("\n## Our devices without admission before the nodes, 16 nodes, first seed\n\n");
+    text.push_str(&rows(results.bare.iter()));
     text
 }
 

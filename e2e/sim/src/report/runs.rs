@@ -47,6 +47,8 @@ pub(super) fn all(seeds: &[u64]) -> Results {
         hot: sweep(&HOT, |hot| Run::Ramp(with_hot(hot), prequal(SWEEP_LOADS.1), seeds[0])),
         edge: means(&of_edge(seeds)),
         beyond: means(&beyond(seeds)),
+        guarded: means(&with_admission(&seeds[..1], edge::Admission::Everybody)),
+        bare: means(&with_admission(&seeds[..1], edge::Admission::Nobody)),
     }
 }
 
@@ -78,6 +80,18 @@ fn beyond(seeds: &[u64]) -> Vec<Run> {
     let key = |load| Key { servers: parameters.nodes, load, policy: Name::Prequal };
     let run = |load| seeds.iter().map(move |seed| Run::Edge(parameters, key(load), *seed));
     edge::LOADS.into_iter().flat_map(run).collect()
+}
+
+/// The middle fleet, with admission before other nodes than ours, or before none.
+fn with_admission(seeds: &[u64], admission: edge::Admission) -> Vec<Run> {
+    let parameters = edge::Parameters { admission, ..edge::Parameters::default() };
+    let policies = [Name::Random, Name::Wrr, Name::P2c, Name::C3, Name::Longshore];
+    let key = |load, policy| Key { servers: parameters.nodes, load, policy };
+    let keys = edge::LOADS.into_iter().flat_map(|load| policies.map(|policy| key(load, policy)));
+    // Without admission the others are as in the tables before.
+    let is_new = |key: &Key| admission == edge::Admission::Everybody || key.policy.is_ours();
+    let run = |key| seeds.iter().map(move |seed| Run::Edge(parameters, key, *seed));
+    keys.filter(is_new).flat_map(run).collect()
 }
 
 fn prequal(load: f64) -> Key {
