@@ -13,7 +13,7 @@ export RUST_TEST_THREADS ?= 4
 RESULTS := $(LONGSHORE_CACHE)/log/results.txt
 
 .NOTPARALLEL:
-.PHONY: help demo demo-down test check e2e bench fuzz conformance compat generate images build tools target
+.PHONY: help demo demo-down test check e2e bench sim fuzz conformance compat generate images build tools target
 
 help: ## say what there is
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ e2e: build ## the tests on a real cluster of three nodes
 
 bench: build ## the sidecar beside HAProxy, nginx and Envoy; UPDATE=1 puts the figures into the docs
 	@e2e/bench/bench.sh
+
+sim: target ## fleets in virtual time, our policy and those of others: tables, docs/simulation.md and its plots; fails without a MUST
+	cargo run --release -p longshore-sim -- report docs
 
 fuzz: target ## every parser against made-up input, FUZZ_SECONDS (60) for each
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} $(CARGO_TEST) fuzzed -- --nocapture
