@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Infer(InferArgs),
     /// Answers for the pictures of a folder, over and over, as a camera would.
     Watch(WatchArgs),
+    /// Plays recorded links in virtual time through the decision, or through a rule to compare it with.
+    Simulate(SimulateArgs),
 }
 
 /// What both commands need.
@@ -113,6 +115,65 @@ pub(crate) struct WatchArgs {
     /// JSON lines in place of the table.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `simulate`.
+#[derive(clap::Args)]
+pub(crate) struct SimulateArgs {
+    /// A recorded link: a CSV file with the heading duration_ms,bandwidth_kbps,latency_ms (latency is the round trip,
+    /// bandwidth 0 an outage), or generated:4g, generated:3g. Repeat it for more; the results are pooled.
+    #[arg(long = "trace", value_name = "FILE", required = true)]
+    pub(crate) traces: Vec<String>,
+    /// Length of a request's body, in bytes.
+    #[arg(long, value_name = "N", default_value_t = 40_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) input_bytes: u32,
+    /// Time of the model on the device, in milliseconds.
+    #[arg(long, value_name = "N", default_value_t = 150, value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    pub(crate) local_ms: u64,
+    /// Median time of the model at the edge, in milliseconds.
+    #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=600_000))]
+    pub(crate) server_ms: u32,
+    /// Time from a request to its answer, in milliseconds.
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    pub(crate) deadline_ms: u64,
+    /// From one request to the next, in milliseconds.
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    pub(crate) period_ms: u64,
+    /// Who decides.
+    #[arg(long, value_enum, default_value_t = Policy::Longshore)]
+    pub(crate) policy: Policy,
+    /// The same seed gives the same figures.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Share of the traces' bandwidth that the uplink has, in percent. Recorded links are often downlinks.
+    #[arg(long, value_name = "N", default_value_t = 100.0)]
+    pub(crate) bandwidth_percent: f64,
+    /// Battery level, in percent. Default: mains power.
+    #[arg(long, value_name = "N", value_parser = percent)]
+    pub(crate) battery_percent: Option<f32>,
+    /// Also the figures of each trace.
+    #[arg(long)]
+    pub(crate) per_trace: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Policy {
+    /// What ships.
+    Longshore,
+    /// Every request on the device.
+    AlwaysLocal,
+    /// Every request at the edge.
+    AlwaysOffload,
+    /// The faster place by the exponentially weighted mean bandwidth.
+    Ewma,
+    /// The faster place by the harmonic mean of the last five bandwidths.
+    Harmonic,
+    /// Both at once, the loser is stopped.
+    RaceBoth,
+    /// The faster place by a regression over bytes and measured bandwidth.
+    Neurosurgeon,
+    /// The faster place by the future itself.
+    Oracle,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -9,6 +9,7 @@ mod infer;
 pub(crate) mod log;
 mod report;
 mod row;
+mod simulate;
 mod stop;
 mod tally;
 mod watch;
@@ -19,5 +20,6 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Infer(args) => infer::run(args).await,
         Command::Watch(args) => watch::run(args).await,
+        Command::Simulate(args) => simulate::run(&args),
     }
 }
