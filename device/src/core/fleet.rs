@@ -1,7 +1,6 @@
 //! Means over all endpoints: they stand in where an endpoint's own figures are unknown or old.
 
 use super::endpoint::Endpoint;
-use super::estimate::Estimate;
 
 /// Time in the model server assumed until an endpoint or the bundle tells one, in microseconds.
 const SERVICE_GUESS_US: f32 = 20_000.0;
@@ -21,7 +20,7 @@ pub struct FleetMean {
     pub(super) wait_us: f32,
     pub(super) service_us: f32,
     /// The radio is the same whichever endpoint is dialled: an upload to one tells much about the others.
-    pub(super) kibibyte_us: Estimate,
+    pub(super) kibibyte_us: f32,
 }
 
 impl FleetMean {
@@ -29,15 +28,14 @@ impl FleetMean {
     #[must_use]
     pub fn over<'a>(endpoints: impl Iterator<Item = &'a Endpoint>, now_us: u64, guesses: Guesses) -> Self {
         let (mut wait, mut service) = (Mean::default(), Mean::default());
-        let (mut kibibyte, mut deviation) = (Mean::default(), Mean::default());
+        let mut kibibyte = Mean::default();
         for endpoint in endpoints {
-            if endpoint.load_at_us.is_some() && endpoint.service_us > 0.0 {
+            if endpoint.load_at.is_some() && endpoint.service_us > 0.0 {
                 wait.add(endpoint.wait_us);
                 service.add(endpoint.service_us);
             }
-            if let Some(upload) = endpoint.upload(now_us) {
-                kibibyte.add(upload.mean());
-                deviation.add(upload.deviation());
+            if endpoint.uplink.is_known() {
+                kibibyte.add(endpoint.uplink.kibibyte_us(now_us, 0.0));
             }
         }
         let told_us = guesses.service_told_us;
@@ -45,10 +43,7 @@ impl FleetMean {
         Self {
             wait_us: wait.or(0.0),
             service_us: service.or(service_guess_us),
-            kibibyte_us: Estimate::guess(
-                kibibyte.or(guesses.kibibyte_us),
-                deviation.or(guesses.kibibyte_us / 4.0),
-            ),
+            kibibyte_us: kibibyte.or(guesses.kibibyte_us),
         }
     }
 }

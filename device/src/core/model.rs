@@ -3,8 +3,10 @@
 use wire::Outcome;
 use wire::bundle::{DataClass, Fallback, Mode, OffloadPolicy};
 
+use super::budget::Budget;
 use super::endpoint::{Endpoint, EndpointId};
 use super::estimate::{Estimate, Forecast};
+use super::look::Look;
 use super::outcome::Reason;
 use super::profile::Profile;
 
@@ -73,6 +75,12 @@ pub struct Model {
     pub service_told_us: f32,
     /// Where work stands.
     pub standing: Standing,
+    /// What may be spent beside the requests.
+    pub budget: Budget,
+    /// When to look at a slow edge again.
+    pub look: Look,
+    /// Until when the runs here that were begun keep the processor, in microseconds.
+    pub(super) busy_until_us: u64,
     endpoints: [Option<Endpoint>; ENDPOINTS_MAX],
 }
 
@@ -88,6 +96,9 @@ impl Model {
             payload_bytes_max: u64::MAX,
             service_told_us: 0.0,
             standing: Standing { at_edge: false, since_us: None },
+            budget: Budget::default(),
+            look: Look::default(),
+            busy_until_us: 0,
             endpoints: [None; ENDPOINTS_MAX],
         }
     }
@@ -122,8 +133,8 @@ impl Model {
         (0u8..).zip(&self.endpoints).filter_map(|(index, place)| Some((EndpointId(index), place.as_ref()?)))
     }
 
-    /// What a run here would take, or why there may be none.
-    pub fn here(&self) -> Result<Forecast, Reason> {
+    /// What a run here would take, behind those that were begun, or why there may be none.
+    pub fn here(&self, now_us: u64) -> Result<Forecast, Reason> {
         match self.local {
             Local::Absent(reason) => Err(reason),
             Local::Ready(_)
@@ -131,7 +142,9 @@ impl Model {
             {
                 Err(Reason::ModeOffloadOnly)
             }
-            Local::Ready(estimate) => Ok(Forecast::local(estimate)),
+            Local::Ready(estimate) => {
+                Ok(Forecast::local(estimate, self.busy_until_us.saturating_sub(now_us) as f32))
+            }
         }
     }
 
@@ -148,7 +161,26 @@ impl Model {
         }
     }
 
-    /// Notes where the latest request went.
+    /// A run here begins as soon as the processor is free: when that is, in microseconds.
+    pub(super) fn occupy(&mut self, now_us: u64) -> u64 {
+        let begins_us = now_us.max(self.busy_until_us);
+        if let Local::Ready(estimate) = self.local {
+            self.busy_until_us = begins_us + estimate.mean() as u64;
+        }
+        begins_us
+    }
+
+    /// A run here ended that began at `since_us`: the device's speed, and the processor is free for the next.
+    pub(super) fn ran(&mut self, now_us: u64, since_us: u64) {
+        if let Local::Ready(estimate) = &mut self.local {
+            let expected_us = since_us + estimate.mean() as u64;
+            estimate.add(now_us.saturating_sub(since_us) as f32);
+            // Runs that wait behind it end later or earlier by as much.
+            self.busy_until_us = (self.busy_until_us + now_us).saturating_sub(expected_us);
+        }
+    }
+
+    /// Notes where work stands.
     pub(super) fn stand(&mut self, now_us: u64, at_edge: bool) {
         if self.standing.at_edge != at_edge || self.standing.since_us.is_none() {
             self.standing = Standing { at_edge, since_us: Some(now_us) };

@@ -4,7 +4,7 @@
 
 use wire::Outcome;
 
-use super::endpoint::{Endpoint, EndpointId};
+use super::endpoint::{Ask, EndpointId};
 use super::estimate::Forecast;
 use super::event::Start;
 use super::fleet::{FleetMean, Guesses};
@@ -79,50 +79,64 @@ pub fn first(model: &Model, now_us: u64, random: u32, start: &Start) -> Result<R
 pub fn pick(model: &Model, now_us: u64, bytes: u32, but: Set, random: u32) -> Result<Route, Reason> {
     let guesses =
         Guesses { kibibyte_us: model.profile.kibibyte_us(), service_told_us: model.service_told_us };
-    let known = || model.endpoints().map(|(_, endpoint)| endpoint);
     let ask = Ask {
         now_us,
-        bytes,
-        fleet: FleetMean::over(known(), now_us, guesses),
+        kibibytes: bytes as f32 / 1_024.0,
+        fleet: FleetMean::over(model.endpoints().map(|(_, endpoint)| endpoint), now_us, guesses),
         stale_after_us: u64::from(model.policy.load_stale_after_milliseconds) * 1_000,
     };
-    let is_open = |id, endpoint: &Endpoint| endpoint.breaker.is_closed() && !but.has(id);
-    let one_stays = model.endpoints().any(|(id, endpoint)| is_open(id, endpoint) && !endpoint.is_leaving);
-    let mut routes = [None; ENDPOINTS_MAX];
+    let candidates = candidates(model, but);
+    let mut means_us = [f32::INFINITY; ENDPOINTS_MAX];
+    let mut queues_us = [0.0; ENDPOINTS_MAX];
     let mut best_us = f32::INFINITY;
-    for (route, (id, endpoint)) in routes.iter_mut().zip(model.endpoints()) {
-        if is_open(id, endpoint) && !(one_stays && endpoint.is_leaving) {
-            let found = ask.route(id, endpoint);
-            best_us = best_us.min(found.forecast.mean_us);
-            *route = Some(found);
-        }
+    for (id, endpoint) in model.endpoints().filter(|(id, _)| candidates.has(*id)) {
+        let index = usize::from(id.0);
+        (means_us[index], queues_us[index]) = endpoint.mean_us(&ask);
+        best_us = best_us.min(means_us[index]);
     }
     let limit_us = (best_us * NEAR_FACTOR).max(best_us + NEAR_US);
-    let near = || routes.iter().flatten().filter(|route| route.forecast.mean_us <= limit_us);
-    let count = near().count() as u32;
-    if count == 0 {
-        return Err(if known().next().is_some() { Reason::EndpointsUnreachable } else { Reason::NoEndpoint });
-    }
-    let first = (random & 0xffff) % count;
-    // Another one than the first: an offset of 1 to count - 1.
-    let second = if count > 1 { (first + 1 + (random >> 16) % (count - 1)) % count } else { first };
-    let nth = |index: u32| *near().nth(index as usize).expect("the index is below the count");
-    let (a, b) = (nth(first), nth(second));
+    let near = means_us.iter().enumerate().fold(0, |bits, (index, mean_us)| {
+        bits | u16::from(*mean_us <= limit_us && mean_us.is_finite()) << index
+    });
+    let Some((first, second)) = two_of(near, random) else {
+        let none = model.endpoints().next().is_none();
+        return Err(if none { Reason::NoEndpoint } else { Reason::EndpointsUnreachable });
+    };
     // By their queues alone: by the whole time the one that once was a trifle faster would get everything.
-    Ok(if b.forecast.queue_us + QUEUE_US < a.forecast.queue_us { b } else { a })
+    let index = if queues_us[second] + QUEUE_US < queues_us[first] { second } else { first };
+    let endpoint = EndpointId(index as u8);
+    let known = model.endpoint(endpoint).expect("only known endpoints are near");
+    Ok(Route { endpoint, forecast: known.forecast(&ask) })
 }
 
-#[derive(Clone, Copy)]
-struct Ask {
-    now_us: u64,
-    bytes: u32,
-    fleet: FleetMean,
-    stale_after_us: u64,
-}
-
-impl Ask {
-    fn route(self, id: EndpointId, endpoint: &Endpoint) -> Route {
-        let forecast = endpoint.forecast(self.now_us, self.bytes, self.fleet, self.stale_after_us);
-        Route { endpoint: id, forecast }
+/// Endpoints whose breaker is closed; those that are leaving only where no other is left.
+fn candidates(model: &Model, but: Set) -> Set {
+    let (mut staying, mut leaving) = (Set::default(), Set::default());
+    for (id, endpoint) in model.endpoints() {
+        if endpoint.breaker.is_closed() && !but.has(id) {
+            if endpoint.is_leaving { leaving.add(id) } else { staying.add(id) }
+        }
     }
+    if staying == Set::default() { leaving } else { staying }
+}
+
+/// Two different ones of the bits that are set, or one twice where there is one only.
+fn two_of(bits: u16, random: u32) -> Option<(usize, usize)> {
+    let count = bits.count_ones();
+    if count == 0 {
+        return None;
+    }
+    let first = ((random & 0xffff) * count) >> 16;
+    // Another one than the first: an offset of 1 to count - 1.
+    let offset = if count > 1 { 1 + (((random >> 16) * (count - 1)) >> 16) } else { 0 };
+    let second = if first + offset < count { first + offset } else { first + offset - count };
+    Some((nth(bits, first), nth(bits, second)))
+}
+
+/// Place of the bit that is set with `skipped` others below it.
+fn nth(mut bits: u16, skipped: u32) -> usize {
+    for _ in 0..skipped {
+        bits &= bits - 1;
+    }
+    bits.trailing_zeros() as usize
 }

@@ -78,6 +78,7 @@ impl Longshore {
                 Effect::Cancel { .. } => world.close(request),
                 Effect::SetTimer { at_us } => world.set_timer(request, at_us),
                 Effect::Answer(verdict) => {
+                    *world.tally.reasons.entry(verdict.reason.word()).or_default() += 1;
                     world.answer(request, verdict.place.map(|place| matches!(place, Place::Edge(_))));
                     world.close(request);
                     world.stop_local(request, false);

@@ -1,5 +1,7 @@
 //! What a policy came to on one trace or on several.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 /// Counts and latencies.
@@ -19,6 +21,8 @@ pub(super) struct Tally {
     pub(super) joules: f64,
     /// Sum of the oracle's latencies, in microseconds.
     pub(super) oracle_us: u64,
+    /// The decision's words.
+    pub(super) reasons: BTreeMap<&'static str, u64>,
 }
 
 /// The JSON object. Times in milliseconds.
@@ -38,6 +42,8 @@ pub(super) struct Summary {
     local_runs: u64,
     both: u64,
     bytes: u64,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    reasons: BTreeMap<&'static str, u64>,
 }
 
 impl Tally {
@@ -62,6 +68,9 @@ impl Tally {
         self.bytes += other.bytes;
         self.joules += other.joules;
         self.oracle_us += other.oracle_us;
+        for (reason, count) in &other.reasons {
+            *self.reasons.entry(reason).or_default() += count;
+        }
     }
 
     pub(super) fn summary(&self) -> Summary {
@@ -89,6 +98,7 @@ impl Tally {
             local_runs: self.local_runs,
             both: self.both,
             bytes: self.bytes as u64,
+            reasons: self.reasons.clone(),
         }
     }
 }
