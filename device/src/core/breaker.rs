@@ -26,6 +26,7 @@ pub struct Breaker {
 impl Breaker {
     /// Whether requests may pass.
     #[must_use]
+    #[inline]
     pub const fn is_closed(&self) -> bool {
         self.probe_at.is_none()
     }

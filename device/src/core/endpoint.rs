@@ -117,18 +117,17 @@ impl Endpoint {
     }
 
     /// The mean of that, and the part of it spent behind other requests, in microseconds.
+    #[inline]
     pub(super) fn mean_us(&self, ask: &Ask) -> (f32, f32) {
         let Parts { round_trip_us, transmit_us, queue_us, service_us } = self.parts(ask);
         (round_trip_us + transmit_us + queue_us + service_us, queue_us)
     }
 
+    #[inline]
     fn parts(&self, ask: &Ask) -> Parts {
         let own = self.freshness(ask);
-        let told_us = if self.service_us > 0.0 {
-            mix(self.service_us, ask.fleet.service_us, own)
-        } else {
-            ask.fleet.service_us
-        };
+        let known_us = if self.service_us > 0.0 { self.service_us } else { ask.fleet.service_us };
+        let told_us = mix(known_us, ask.fleet.service_us, own);
         let service_us = told_us * self.service_share.mean();
         // Own requests count at once: the endpoint's report of them is still on its way.
         let ahead_us = f32::from(self.in_flight) * told_us;
@@ -141,6 +140,7 @@ impl Endpoint {
     }
 
     /// 1 for a fresh load report, falling to 0 over one more staleness time once it is stale.
+    #[inline]
     fn freshness(&self, ask: &Ask) -> f32 {
         let Some(at) = self.load_at else { return 0.0 };
         let age_us = at.age_us(ask.now_us);
@@ -259,6 +259,7 @@ fn spread(a: f32, b: f32) -> f32 {
     (a * a + b * b).sqrt()
 }
 
+#[inline]
 fn mix(own: f32, fleet: f32, own_share: f32) -> f32 {
     own_share * own + (1.0 - own_share) * fleet
 }

@@ -60,6 +60,7 @@ impl Estimate {
 
     /// The mean.
     #[must_use]
+    #[inline]
     pub const fn mean(&self) -> f32 {
         self.mean
     }

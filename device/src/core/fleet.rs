@@ -14,8 +14,8 @@ pub struct Guesses {
     pub service_told_us: f32,
 }
 
-/// The means, or guesses where nothing is known.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// The means; 0 where nothing is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct FleetMean {
     pub(super) wait_us: f32,
     pub(super) service_us: f32,
@@ -26,7 +26,7 @@ pub struct FleetMean {
 impl FleetMean {
     /// The means over some endpoints.
     #[must_use]
-    pub fn over<'a>(endpoints: impl Iterator<Item = &'a Endpoint>, now_us: u64, guesses: Guesses) -> Self {
+    pub fn over<'a>(endpoints: impl Iterator<Item = &'a Endpoint>, now_us: u64) -> Self {
         let (mut wait, mut service) = (Mean::default(), Mean::default());
         let mut kibibyte = Mean::default();
         for endpoint in endpoints {
@@ -38,12 +38,18 @@ impl FleetMean {
                 kibibyte.add(endpoint.uplink.kibibyte_us(now_us, 0.0));
             }
         }
-        let told_us = guesses.service_told_us;
-        let service_guess_us = if told_us > 0.0 { told_us } else { SERVICE_GUESS_US };
+        Self { wait_us: wait.get(), service_us: service.get(), kibibyte_us: kibibyte.get() }
+    }
+
+    /// The same with guesses where nothing is known.
+    #[must_use]
+    pub fn or(self, guesses: Guesses) -> Self {
+        let known = |mean: f32, guess: f32| if mean > 0.0 { mean } else { guess };
+        let service_guess_us = known(guesses.service_told_us, SERVICE_GUESS_US);
         Self {
-            wait_us: wait.or(0.0),
-            service_us: service.or(service_guess_us),
-            kibibyte_us: kibibyte.or(guesses.kibibyte_us),
+            wait_us: self.wait_us,
+            service_us: known(self.service_us, service_guess_us),
+            kibibyte_us: known(self.kibibyte_us, guesses.kibibyte_us),
         }
     }
 }
@@ -60,7 +66,7 @@ impl Mean {
         self.count += 1.0;
     }
 
-    fn or(&self, guess: f32) -> f32 {
-        if self.count > 0.0 { self.sum / self.count } else { guess }
+    fn get(&self) -> f32 {
+        self.sum / self.count.max(1.0)
     }
 }

@@ -48,6 +48,7 @@ pub(super) fn from_answer(
         | Outcome::UpstreamFailed
         | Outcome::ClientLeft => endpoint.breaker.failed(now_us, random),
     }
+    model.learned(now_us);
 }
 
 /// An endpoint had not answered a request of `bytes` after this time, in microseconds.
@@ -55,6 +56,7 @@ pub(super) fn from_silence(model: &mut Model, now_us: u64, id: EndpointId, bytes
     model.look.lost(now_us);
     if let Some(endpoint) = model.endpoint_mut(id) {
         endpoint.outlasted(now_us, bytes, waited_us);
+        model.learned(now_us);
     }
 }
 

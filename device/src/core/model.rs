@@ -6,6 +6,7 @@ use wire::bundle::{DataClass, Fallback, Mode, OffloadPolicy};
 use super::budget::Budget;
 use super::endpoint::{Endpoint, EndpointId};
 use super::estimate::{Estimate, Forecast};
+use super::fleet::{FleetMean, Guesses};
 use super::look::Look;
 use super::outcome::Reason;
 use super::profile::Profile;
@@ -81,6 +82,8 @@ pub struct Model {
     pub look: Look,
     /// Until when the runs here that were begun keep the processor, in microseconds.
     pub(super) busy_until_us: u64,
+    /// Kept up to date when something is learned, so that a pick need not look at all endpoints twice.
+    fleet: FleetMean,
     endpoints: [Option<Endpoint>; ENDPOINTS_MAX],
 }
 
@@ -99,6 +102,7 @@ impl Model {
             budget: Budget::default(),
             look: Look::default(),
             busy_until_us: 0,
+            fleet: FleetMean::default(),
             endpoints: [None; ENDPOINTS_MAX],
         }
     }
@@ -115,6 +119,23 @@ impl Model {
         if let Some(place) = self.endpoints.get_mut(usize::from(id.0)) {
             *place = None;
         }
+    }
+
+    /// Takes what was learned of an endpoint into the means over all.
+    pub(super) fn learned(&mut self, now_us: u64) {
+        self.fleet = FleetMean::over(self.endpoints.iter().flatten(), now_us);
+    }
+
+    /// What stands in where an endpoint's own figures are unknown or old.
+    pub(super) fn fleet(&self) -> FleetMean {
+        self.fleet
+            .or(Guesses { kibibyte_us: self.profile.kibibyte_us(), service_told_us: self.service_told_us })
+    }
+
+    /// The places of the table.
+    #[inline]
+    pub(super) const fn places(&self) -> &[Option<Endpoint>; ENDPOINTS_MAX] {
+        &self.endpoints
     }
 
     /// One endpoint, as long as it is known.

@@ -7,7 +7,6 @@ use wire::Outcome;
 use super::endpoint::{Ask, EndpointId};
 use super::estimate::Forecast;
 use super::event::Start;
-use super::fleet::{FleetMean, Guesses};
 use super::model::{ENDPOINTS_MAX, Model};
 use super::outcome::Reason;
 
@@ -77,27 +76,25 @@ pub fn first(model: &Model, now_us: u64, random: u32, start: &Start) -> Result<R
 
 /// Picks an endpoint whose breaker is closed and that is not to be left out, or tells why there is none.
 pub fn pick(model: &Model, now_us: u64, bytes: u32, but: Set, random: u32) -> Result<Route, Reason> {
-    let guesses =
-        Guesses { kibibyte_us: model.profile.kibibyte_us(), service_told_us: model.service_told_us };
     let ask = Ask {
         now_us,
         kibibytes: bytes as f32 / 1_024.0,
-        fleet: FleetMean::over(model.endpoints().map(|(_, endpoint)| endpoint), now_us, guesses),
+        fleet: model.fleet(),
         stale_after_us: u64::from(model.policy.load_stale_after_milliseconds) * 1_000,
     };
-    let candidates = candidates(model, but);
     let mut means_us = [f32::INFINITY; ENDPOINTS_MAX];
     let mut queues_us = [0.0; ENDPOINTS_MAX];
-    let mut best_us = f32::INFINITY;
-    for (id, endpoint) in model.endpoints().filter(|(id, _)| candidates.has(*id)) {
-        let index = usize::from(id.0);
-        (means_us[index], queues_us[index]) = endpoint.mean_us(&ask);
-        best_us = best_us.min(means_us[index]);
+    let (mut staying, mut leaving) = (0_u16, 0_u16);
+    for (index, place) in model.places().iter().enumerate() {
+        let Some(endpoint) = place else { continue };
+        let bit = 1 << index;
+        if endpoint.breaker.is_closed() && but.0 & bit == 0 {
+            (means_us[index], queues_us[index]) = endpoint.mean_us(&ask);
+            if endpoint.is_leaving { leaving |= bit } else { staying |= bit }
+        }
     }
-    let limit_us = (best_us * NEAR_FACTOR).max(best_us + NEAR_US);
-    let near = means_us.iter().enumerate().fold(0, |bits, (index, mean_us)| {
-        bits | u16::from(*mean_us <= limit_us && mean_us.is_finite()) << index
-    });
+    // Those that are leaving only where no other is left.
+    let near = near(&means_us, if staying == 0 { leaving } else { staying });
     let Some((first, second)) = two_of(near, random) else {
         let none = model.endpoints().next().is_none();
         return Err(if none { Reason::NoEndpoint } else { Reason::EndpointsUnreachable });
@@ -109,15 +106,18 @@ pub fn pick(model: &Model, now_us: u64, bytes: u32, but: Set, random: u32) -> Re
     Ok(Route { endpoint, forecast: known.forecast(&ask) })
 }
 
-/// Endpoints whose breaker is closed; those that are leaving only where no other is left.
-fn candidates(model: &Model, but: Set) -> Set {
-    let (mut staying, mut leaving) = (Set::default(), Set::default());
-    for (id, endpoint) in model.endpoints() {
-        if endpoint.breaker.is_closed() && !but.has(id) {
-            if endpoint.is_leaving { leaving.add(id) } else { staying.add(id) }
+/// Those of the candidates that are about as good as the best of them.
+fn near(means_us: &[f32; ENDPOINTS_MAX], candidates: u16) -> u16 {
+    let mut means_us = *means_us;
+    for (index, mean_us) in means_us.iter_mut().enumerate() {
+        if candidates & 1 << index == 0 {
+            *mean_us = f32::INFINITY;
         }
     }
-    if staying == Set::default() { leaving } else { staying }
+    let best_us = means_us.iter().fold(f32::INFINITY, |best, mean_us| best.min(*mean_us));
+    let limit_us = (best_us * NEAR_FACTOR).max(best_us + NEAR_US);
+    let is_near = |mean_us: f32| mean_us <= limit_us && mean_us < f32::INFINITY;
+    means_us.iter().enumerate().fold(0, |near, (index, mean_us)| near | u16::from(is_near(*mean_us)) << index)
 }
 
 /// Two different ones of the bits that are set, or one twice where there is one only.

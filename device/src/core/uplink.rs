@@ -76,6 +76,7 @@ impl Uplink {
 
     /// Time to send one KiB, in microseconds; `or_us` where nothing was measured.
     #[must_use]
+    #[inline]
     pub fn kibibyte_us(&self, now_us: u64, or_us: f32) -> f32 {
         let Some(at) = self.at else { return or_us };
         self.usual_us + (self.kibibyte_us - self.usual_us) * freshness(at, now_us)
@@ -89,6 +90,7 @@ impl Uplink {
     }
 }
 
+#[inline]
 fn freshness(at: When, now_us: u64) -> f32 {
     FADE_US / (FADE_US + at.age_us(now_us) as f32)
 }

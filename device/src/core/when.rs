@@ -15,12 +15,14 @@ impl When {
 
     /// The time again, in microseconds.
     #[must_use]
+    #[inline]
     pub const fn us(self) -> u64 {
         self.0.get() - 1
     }
 
     /// How long ago that is, in microseconds; 0 for the future.
     #[must_use]
+    #[inline]
     pub const fn age_us(self, now_us: u64) -> u64 {
         now_us.saturating_sub(self.us())
     }
