@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use longshore_device::core::profile::Profile;
+use longshore_device::core::profile::{DeviceClass, Link, Profile};
 use longshore_device::{Builder, Device, EdgeUrl, Normalization, TlsFiles};
 
 /// Runs a model here or at a nearby edge node, whichever is right, and always answers by the deadline.
@@ -56,12 +56,25 @@ pub(crate) struct DeviceArgs {
     /// Largest model file that this device can hold, in bytes. Default: no bound.
     #[arg(long, value_name = "N")]
     capacity_bytes: Option<u64>,
-    /// Uplink assumed until the first upload was measured, in kbit/s.
-    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
-    uplink_kbps: u32,
+    #[command(flatten)]
+    power: PowerArgs,
+    /// Uplink assumed until the first upload was measured, in kbit/s. Default: the link's, 20000 without one.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    uplink_kbps: Option<u32>,
     /// How a picture's channels of 0 to 255 become the model's elements.
     #[arg(long, value_enum, default_value_t = Channels::MinusOneToOne)]
     channels: Channels,
+}
+
+/// What energy costs this device.
+#[derive(clap::Args)]
+pub(crate) struct PowerArgs {
+    /// The kind of device: vehicle, ar-glasses, factory-sensor, wearable or camera. Default: a small camera on Wi-Fi.
+    #[arg(long, value_name = "NAME", value_parser = class)]
+    device_profile: Option<DeviceClass>,
+    /// The kind of its radio: wifi, lte or 5g.
+    #[arg(long, value_name = "NAME", value_parser = link)]
+    link: Option<Link>,
 }
 
 /// Whom to believe and what to show at `https://` nodes.
@@ -151,6 +164,8 @@ pub(crate) struct SimulateArgs {
     /// Battery level, in percent. Default: mains power.
     #[arg(long, value_name = "N", value_parser = percent)]
     pub(crate) battery_percent: Option<f32>,
+    #[command(flatten)]
+    pub(crate) power: PowerArgs,
     /// Also the figures of each trace.
     #[arg(long)]
     pub(crate) per_trace: bool,
@@ -188,11 +203,11 @@ enum Channels {
 
 impl DeviceArgs {
     pub(crate) fn builder(&self) -> Builder {
-        let profile = Profile {
-            uplink_kilobits_per_second: self.uplink_kbps as f32,
-            model_bytes_max: self.capacity_bytes.unwrap_or(u64::MAX),
-            ..Profile::default()
-        };
+        let mut profile = self.power.profile();
+        profile.model_bytes_max = self.capacity_bytes.unwrap_or(u64::MAX);
+        if let Some(kilobits) = self.uplink_kbps {
+            profile.uplink_kilobits_per_second = kilobits as f32;
+        }
         let normalization = match self.channels {
             Channels::MinusOneToOne => Normalization::MinusOneToOne,
             Channels::ZeroToOne => Normalization::ZeroToOne,
@@ -218,12 +233,37 @@ impl DeviceArgs {
     }
 }
 
+impl PowerArgs {
+    pub(crate) fn profile(&self) -> Profile {
+        match (self.device_profile, self.link) {
+            (None, None) => Profile::default(),
+            (class, link) => Profile::of(class.unwrap_or(DeviceClass::Camera), link.unwrap_or(Link::Wifi)),
+        }
+    }
+}
+
 impl TlsArgs {
     fn files(&self) -> Option<TlsFiles> {
         let authorities = self.authorities.clone()?;
         let identity = self.certificate.clone().zip(self.key.clone());
         Some(TlsFiles { authorities, identity, token: self.token_file.clone() })
     }
+}
+
+fn class(text: &str) -> Result<DeviceClass, String> {
+    let words = DeviceClass::ALL.map(DeviceClass::word);
+    DeviceClass::ALL
+        .into_iter()
+        .find(|class| class.word() == text)
+        .ok_or_else(|| format!("must be one of {}", words.join(", ")))
+}
+
+fn link(text: &str) -> Result<Link, String> {
+    let words = Link::ALL.map(Link::word);
+    Link::ALL
+        .into_iter()
+        .find(|link| link.word() == text)
+        .ok_or_else(|| format!("must be one of {}", words.join(", ")))
 }
 
 fn percent(text: &str) -> Result<f32, String> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use longshore_device::Answer;
+use longshore_device::core::account::Account;
 use longshore_device::core::outcome::Ending;
 use serde::Serialize;
 
@@ -22,6 +23,19 @@ pub(crate) struct Tally {
     failed: u64,
     /// Taken and without an answer in time, the late and the failed ones among them.
     lost: u64,
+    /// What the answers cost.
+    #[serde(flatten)]
+    spent: Spent,
+}
+
+/// Energy as the device's profile counts it, and bytes, by place.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Spent {
+    device_joules: f64,
+    edge_joules: f64,
+    edge_bytes: u64,
+    saved_joules: f64,
 }
 
 impl Tally {
@@ -45,6 +59,17 @@ impl Tally {
         }
     }
 
+    /// What all answers cost so far.
+    pub(crate) fn spent(&mut self, account: Account) {
+        let joules = |microjoules: f64| (microjoules / 1e3).round() / 1e3;
+        self.spent = Spent {
+            device_joules: joules(account.device_microjoules),
+            edge_joules: joules(account.edge_microjoules),
+            edge_bytes: account.edge_bytes,
+            saved_joules: joules(account.saved_microjoules),
+        };
+    }
+
     /// One line for a terminal.
     pub(crate) fn line(&self) -> String {
         let there: u64 = self.there.values().sum();
@@ -65,6 +90,13 @@ impl Tally {
             ("late".to_owned(), self.late),
             ("failed".to_owned(), self.failed),
             ("lost".to_owned(), self.lost),
+        ]);
+        let mut rows: Vec<(String, String)> =
+            rows.into_iter().map(|(name, count)| (name, count.to_string())).collect();
+        rows.extend([
+            ("joules here".to_owned(), format!("{:.1}", self.spent.device_joules)),
+            ("joules for sending".to_owned(), format!("{:.1}", self.spent.edge_joules)),
+            ("bytes sent".to_owned(), self.spent.edge_bytes.to_string()),
         ]);
         let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         let mut table = String::new();

@@ -2,7 +2,6 @@
 
 use super::decide::Inputs;
 use super::estimate::Forecast;
-use super::profile::Profile;
 
 /// Weight of energy against latency on a full battery; it rises to 1 at the policy's threshold.
 const ENERGY_WEIGHT_FULL: f32 = 0.25;
@@ -24,7 +23,12 @@ pub struct Costs {
 pub fn of(inputs: &Inputs, local: Forecast, edge: Forecast, late_start_us: f32) -> Costs {
     let weight = energy_weight(inputs.battery_percent, inputs.policy.battery_low_percent);
     let local_nanojoules = local.mean_us * inputs.profile.compute_milliwatts;
-    let edge_nanojoules = edge_energy(&inputs.profile, edge);
+    let edge_nanojoules = inputs.profile.exchange_nanojoules(
+        inputs.bytes,
+        edge.transmit_us,
+        edge.mean_us,
+        inputs.radio_idle_us,
+    );
     let both_nanojoules = local_nanojoules + edge_nanojoules;
     let hedged_nanojoules = edge_nanojoules + edge.chance_after(late_start_us) * local_nanojoules;
     let deadline_us = (inputs.left_us as f32).max(1.0);
@@ -37,14 +41,6 @@ pub fn of(inputs: &Inputs, local: Forecast, edge: Forecast, late_start_us: f32) 
         edge: cost(hedged_nanojoules, edge.mean_until(late_start_us + local.mean_us), reference),
         both: cost(both_nanojoules, edge.mean_until(local.mean_us), reference),
     }
-}
-
-/// Milliwatts times microseconds are nanojoules.
-fn edge_energy(profile: &Profile, edge: Forecast) -> f32 {
-    let waiting_us = (edge.mean_us - edge.transmit_us).max(0.0);
-    profile.radio_wake_microjoules * 1_000.0
-        + profile.transmit_milliwatts * edge.transmit_us
-        + profile.idle_milliwatts * waiting_us
 }
 
 /// A device on mains power judges by latency alone.

@@ -19,6 +19,10 @@ pub struct Inputs {
     pub profile: Profile,
     /// Time left until the deadline, in microseconds.
     pub left_us: u64,
+    /// Length of the request body for the edge, in bytes.
+    pub bytes: u32,
+    /// How long the radio has been idle, in microseconds; infinite before its first exchange.
+    pub radio_idle_us: f32,
     /// Battery level; `None` on mains power.
     pub battery_percent: Option<f32>,
     /// Why the input must not leave the device, if it must not.
@@ -46,6 +50,8 @@ impl Inputs {
             policy: model.policy.clone(),
             profile: model.profile,
             left_us: start.deadline_us.saturating_sub(now_us),
+            bytes: start.bytes,
+            radio_idle_us: model.radio_idle_us(now_us),
             battery_percent: start.battery_percent,
             kept_here: model.kept_here(now_us),
             local: model.here(now_us),

@@ -11,6 +11,8 @@ fn ordinary_camera() -> Inputs {
         policy: OffloadPolicy::default(),
         profile: Profile::default(),
         left_us: 200_000,
+        bytes: 50_000,
+        radio_idle_us: f32::INFINITY,
         battery_percent: Some(100.0),
         kept_here: None,
         local: Ok(Forecast { mean_us: 40_000.0, deviation_us: 1_000.0, transmit_us: 0.0, queue_us: 0.0 }),

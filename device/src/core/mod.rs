@@ -4,9 +4,10 @@
 //! In reading order: [`profile`] what the device costs and holds, [`estimate`] and [`uplink`] what was measured, [`breaker`]
 //! and [`endpoint`] what is known of one endpoint, [`fleet`] of all, [`budget`] and [`look`] what may be spent beside requests,
 //! [`model`] all that is kept for one model, [`decide`] here or there, [`cost`] which is cheaper, [`route`] which endpoint,
-//! [`event`] and [`request`] (with `clock`) the life of one request, [`outcome`] how it ends, [`probe`] what is asked beside
+//! [`event`] and [`request`] (with `clock`) the life of one request, [`outcome`] how it ends, [`account`] what it cost, [`probe`] what is asked beside
 //! requests.
 
+pub mod account;
 pub mod breaker;
 pub mod budget;
 mod clock;

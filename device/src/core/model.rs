@@ -3,6 +3,7 @@
 use wire::Outcome;
 use wire::bundle::{DataClass, Fallback, Mode, OffloadPolicy};
 
+use super::account::Account;
 use super::budget::Budget;
 use super::endpoint::{Endpoint, EndpointId};
 use super::estimate::{Estimate, Forecast};
@@ -10,6 +11,7 @@ use super::fleet::{FleetMean, Guesses};
 use super::look::Look;
 use super::outcome::Reason;
 use super::profile::Profile;
+use super::when::When;
 
 /// Endpoints kept at most; a larger fleet is cut to these, so that the state stays under 2 KiB.
 pub const ENDPOINTS_MAX: usize = 16;
@@ -80,6 +82,10 @@ pub struct Model {
     pub budget: Budget,
     /// When to look at a slow edge again.
     pub look: Look,
+    /// What it all cost.
+    pub account: Account,
+    /// When the radio was last at work.
+    radio_at: Option<When>,
     /// Until when the runs here that were begun keep the processor, in microseconds.
     pub(super) busy_until_us: u64,
     /// Kept up to date when something is learned, so that a pick need not look at all endpoints twice.
@@ -101,6 +107,8 @@ impl Model {
             standing: Standing { at_edge: false, since_us: None },
             budget: Budget::default(),
             look: Look::default(),
+            account: Account::default(),
+            radio_at: None,
             busy_until_us: 0,
             fleet: FleetMean::default(),
             endpoints: [None; ENDPOINTS_MAX],
@@ -195,10 +203,45 @@ impl Model {
     pub(super) fn ran(&mut self, now_us: u64, since_us: u64) {
         if let Local::Ready(estimate) = &mut self.local {
             let expected_us = since_us + estimate.mean() as u64;
-            estimate.add(now_us.saturating_sub(since_us) as f32);
+            let took_us = now_us.saturating_sub(since_us) as f32;
+            estimate.add(took_us);
+            self.account.device_microjoules += f64::from(self.profile.compute_milliwatts * took_us) / 1e3;
             // Runs that wait behind it end later or earlier by as much.
             self.busy_until_us = (self.busy_until_us + now_us).saturating_sub(expected_us);
         }
+    }
+
+    /// A run here goes on for nobody: it costs what it was expected to.
+    pub(super) fn wasted(&mut self) {
+        if let Local::Ready(estimate) = self.local {
+            let nanojoules = self.profile.compute_milliwatts * estimate.mean();
+            self.account.device_microjoules += f64::from(nanojoules) / 1e3;
+        }
+    }
+
+    /// An answer of the edge made a run here unnecessary.
+    pub(super) fn spared(&mut self) {
+        if let Local::Ready(estimate) = self.local {
+            let nanojoules = self.profile.compute_milliwatts * estimate.mean();
+            self.account.saved_microjoules += f64::from(nanojoules) / 1e3;
+        }
+    }
+
+    /// How long the radio has been idle, in microseconds; infinite before its first exchange.
+    pub(super) fn radio_idle_us(&self, now_us: u64) -> f32 {
+        self.radio_at.map_or(f32::INFINITY, |at| at.age_us(now_us) as f32)
+    }
+
+    /// An exchange with an endpoint that began at `since_us` is over.
+    pub(super) fn exchanged(&mut self, now_us: u64, since_us: u64, id: EndpointId, bytes: u32) {
+        let total_us = now_us.saturating_sub(since_us) as f32;
+        let kibibyte_us = self.endpoint(id).map_or(0.0, |endpoint| endpoint.uplink.kibibyte_us(now_us, 0.0));
+        let transmit_us = (bytes as f32 / 1_024.0 * kibibyte_us).min(total_us);
+        let idle_us = self.radio_idle_us(since_us);
+        let nanojoules = self.profile.exchange_nanojoules(bytes, transmit_us, total_us, idle_us);
+        self.account.edge_microjoules += f64::from(nanojoules) / 1e3;
+        self.account.edge_bytes += u64::from(bytes);
+        self.radio_at = Some(When::at(now_us));
     }
 
     /// Notes where work stands.

@@ -236,14 +236,15 @@ impl Request {
 
     /// Counts a request to `endpoint` as over; false when it is not the one that is out.
     fn take_back(&mut self, step: &mut Step, endpoint: EndpointId) -> bool {
-        let is_out = self.remote.is_some_and(|sent| sent.endpoint == endpoint);
-        if is_out {
+        let out = self.remote.filter(|sent| sent.endpoint == endpoint);
+        if let Some(sent) = out {
             self.remote = None;
+            step.model.exchanged(step.now_us, sent.since_us, endpoint, self.start.bytes);
             if let Some(known) = step.model.endpoint_mut(endpoint) {
                 known.returned();
             }
         }
-        is_out
+        out.is_some()
     }
 
     /// Stops waiting for what was sent: how long it took is known to be more than this.
@@ -270,6 +271,11 @@ impl Request {
                 || self.is_due(step.now_us)
                 || self.local_reason == Reason::EdgeSilent;
             self.give_up(step, sent, silent);
+        }
+        match (self.local, place) {
+            (LocalRun::Running { .. }, _) => step.model.wasted(),
+            (LocalRun::Idle, Some(Place::Edge(_))) => step.model.spared(),
+            _ => {}
         }
         self.is_over = true;
         step.effects.push(Effect::Answer(Verdict { ending, place, reason }));

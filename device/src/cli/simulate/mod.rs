@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::io::{Write as _, stdout};
 use std::process::ExitCode;
 
-use longshore_device::core::profile::Profile;
 use serde::Serialize;
 use serde_json::json;
 
@@ -40,7 +39,7 @@ pub(crate) fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
         deadline_us: args.deadline_ms * 1_000,
         period_us: args.period_ms * 1_000,
         battery_percent: args.battery_percent,
-        profile: Profile::default(),
+        profile: args.power.profile(),
         seed: args.seed,
     };
     let open = |path: &String| Trace::open(path, args.bandwidth_percent, args.seed);
