@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Watch(WatchArgs),
     /// Plays recorded links in virtual time through the decision, or through a rule to compare it with.
     Simulate(SimulateArgs),
+    /// The decision alone: events in and effects out, one JSON object a line, time in the events.
+    Drive(DriveArgs),
 }
 
 /// What both commands need.
@@ -128,6 +130,16 @@ pub(crate) struct WatchArgs {
     /// JSON lines in place of the table.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `drive`.
+#[derive(clap::Args)]
+pub(crate) struct DriveArgs {
+    #[command(flatten)]
+    pub(crate) power: PowerArgs,
+    /// For the random bits of events that bring none.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
 }
 
 /// `simulate`.

@@ -1,7 +1,7 @@
 //! The way to the edge and back: connections, one upload after the other, the answer.
 
-use super::dice::Dice;
 use super::world::{Happening, Planned, SERVER_SIGMA, Sending, Stage, World};
+use crate::cli::dice::Dice;
 
 impl World<'_> {
     /// Sends a request to the edge, on an open connection or on one that must stand within `connect_max_us`.

@@ -12,8 +12,8 @@ use longshore_device::core::request::Request;
 use wire::Outcome;
 use wire::bundle::OffloadPolicy;
 
-use super::dice::Dice;
 use super::world::{Happening, Player, SERVER_SIGMA, Setting, World, exchange};
+use crate::cli::dice::Dice;
 
 /// Runs that measure the model's speed before the first input, as at the start of a device.
 const WARM_RUNS: usize = 3;

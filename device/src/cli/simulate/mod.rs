@@ -15,9 +15,11 @@ use trace::Trace;
 use world::{Player, Setting, play};
 
 mod baselines;
-mod dice;
 mod edge;
+mod fitted;
 mod generator;
+#[cfg(test)]
+mod generator_tests;
 mod longshore;
 mod meter;
 mod tally;

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use super::dice::Dice;
 use super::generator;
+use crate::cli::dice::Dice;
 
 /// One link.
 pub(super) struct Trace {

@@ -9,10 +9,10 @@ use std::collections::{BinaryHeap, VecDeque};
 use longshore_device::core::endpoint::Exchange;
 use longshore_device::core::profile::Profile;
 
-use super::dice::Dice;
 use super::meter::Meter;
 use super::tally::Tally;
 use super::trace::Trace;
+use crate::cli::dice::Dice;
 
 /// Spread of the time in the model server: deviation of its logarithm. Its median is `--server-ms`.
 pub(super) const SERVER_SIGMA: f64 = 0.25;
