@@ -23,6 +23,12 @@ pub(crate) struct Tally {
     failed: u64,
     /// Taken and without an answer in time, the late and the failed ones among them.
     lost: u64,
+    /// Answers by the word of their decision.
+    reasons: BTreeMap<&'static str, u64>,
+    /// How often the next answer came from another place than the one before.
+    moves: u64,
+    #[serde(skip)]
+    place: Option<&'static str>,
     /// What the answers cost.
     #[serde(flatten)]
     spent: Spent,
@@ -49,6 +55,11 @@ impl Tally {
     pub(crate) fn answered(&mut self, answer: &Answer) {
         if answer.ending == Ending::Answered {
             self.lost -= 1;
+        }
+        *self.reasons.entry(answer.reason.word()).or_default() += 1;
+        if answer.place.is_some() {
+            let before = std::mem::replace(&mut self.place, answer.place);
+            self.moves += u64::from(before.is_some_and(|before| Some(before) != answer.place));
         }
         match (answer.ending, &answer.endpoint, answer.place) {
             (Ending::Late, ..) => self.late += 1,

@@ -9,6 +9,7 @@ use super::event::Start;
 use super::model::Model;
 use super::outcome::Reason;
 use super::profile::Profile;
+use super::route::Route;
 
 /// What a decision is made from.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,12 +40,14 @@ pub struct Inputs {
     pub hedge_chance_max: f32,
     /// Whether it is time to look at a slow edge again, and a run at both places can be afforded.
     pub may_look: bool,
+    /// Whether nothing was ever sent to the endpoint: what is known of the way there is a guess.
+    pub edge_unmeasured: bool,
 }
 
 impl Inputs {
     /// The inputs of one request, from what is known at `now_us`.
     #[must_use]
-    pub fn gather(model: &Model, now_us: u64, start: &Start, edge: Result<Forecast, Reason>) -> Self {
+    pub fn gather(model: &Model, now_us: u64, start: &Start, route: Result<Route, Reason>) -> Self {
         let dwell_us = u64::from(model.policy.min_dwell_seconds) * 1_000_000;
         Self {
             policy: model.policy.clone(),
@@ -55,11 +58,15 @@ impl Inputs {
             battery_percent: start.battery_percent,
             kept_here: model.kept_here(now_us),
             local: model.here(now_us),
-            edge,
+            edge: route.map(|route| route.forecast),
             at_edge: model.standing.at_edge,
             dwelt: model.standing.since_us.is_none_or(|since_us| since_us + dwell_us <= now_us),
             hedge_chance_max: model.budget.hedge_chance_max(),
             may_look: model.look.is_due(now_us) && model.budget.affords_a_look(),
+            edge_unmeasured: route
+                .ok()
+                .and_then(|route| model.endpoint(route.endpoint))
+                .is_some_and(|endpoint| !endpoint.uplink.is_known()),
         }
     }
 
@@ -179,10 +186,12 @@ fn is_a_hedge_too_probable(inputs: &Inputs) -> Option<Decision> {
     (inputs.hedge_chance_max < chance).then(|| look_or(inputs, local(Reason::HedgeBudget)))
 }
 
-/// What the edge was a while ago, or a guess, must not keep work here for ever.
+/// What the edge was a while ago, or a guess, must not keep work here for ever. Where only the owner's margin or dwell time
+/// does, the edge is known well enough.
 fn is_another_look_due(inputs: &Inputs) -> Option<Decision> {
-    let stays = matches!(cheaper_place(inputs).choice, Choice::Local);
-    (stays && inputs.may_look).then(|| both(Reason::Exploring))
+    let Decision { choice, reason } = cheaper_place(inputs);
+    let is_unsure = inputs.edge_unmeasured || reason == Reason::LocalCheaper;
+    (choice == Choice::Local && is_unsure && inputs.may_look).then(|| both(Reason::Exploring))
 }
 
 /// The cheaper place, but work moves only for a gain above the margin and after the dwell time.

@@ -21,6 +21,7 @@ fn ordinary_camera() -> Inputs {
         dwelt: true,
         hedge_chance_max: 0.1,
         may_look: false,
+        edge_unmeasured: false,
     }
 }
 
@@ -169,6 +170,20 @@ fn a_slow_edge_is_looked_at_again_beside_a_run_here() {
         inputs.may_look = true;
     };
     check(change, Choice::Both, Reason::Exploring);
+}
+
+#[test]
+fn the_owners_margin_is_no_reason_to_look_unless_all_is_a_guess() {
+    let change = |unmeasured: bool| {
+        move |inputs: &mut Inputs| {
+            inputs.edge = Ok(QUICK_EDGE);
+            inputs.policy.latency_margin_percent = 100;
+            inputs.may_look = true;
+            inputs.edge_unmeasured = unmeasured;
+        }
+    };
+    check(change(false), Choice::Local, Reason::WithinMargin);
+    check(change(true), Choice::Both, Reason::Exploring);
 }
 
 #[test]

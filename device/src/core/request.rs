@@ -66,7 +66,7 @@ impl Request {
     pub fn start(now_us: u64, random: u32, start: Start, model: &mut Model) -> (Self, Effects) {
         model.budget.earn();
         let route = route::first(model, now_us, random, &start);
-        let inputs = Inputs::gather(model, now_us, &start, route.map(|route| route.forecast));
+        let inputs = Inputs::gather(model, now_us, &start, route);
         let Decision { choice, reason } = decide::decide(&inputs);
         let mut request = Self {
             start,
