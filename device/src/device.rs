@@ -7,6 +7,7 @@ use engine::Tensor;
 use tokio::time::timeout_at;
 
 use crate::answer::Outputs;
+use crate::core::account::Account;
 use crate::core::outcome::{Ending, Reason, Verdict};
 use crate::http::infer::{self, Encoded};
 use crate::input;
@@ -31,6 +32,12 @@ impl Device {
     /// Tells the battery level, in percent; `None` on mains power.
     pub fn set_battery_percent(&self, percent: Option<f32>) {
         self.shared.lock().battery_percent = percent.map(|percent| percent.clamp(0.0, 100.0));
+    }
+
+    /// What requests cost so far in energy and bytes, by place, as the profile counts it.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        self.shared.lock().model.account
     }
 
     /// Names of the endpoints known so far; the address of one that did not tell its name.

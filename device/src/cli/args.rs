@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use longshore_device::core::profile::Profile;
+use longshore_device::core::profile::{DeviceClass, Link, Profile};
 use longshore_device::{Builder, Device, EdgeUrl, Normalization, TlsFiles};
 
 /// Runs a model here or at a nearby edge node, whichever is right, and always answers by the deadline.
@@ -23,6 +23,10 @@ pub(crate) enum Command {
     Infer(InferArgs),
     /// Answers for the pictures of a folder, over and over, as a camera would.
     Watch(WatchArgs),
+    /// Plays recorded links in virtual time through the decision, or through a rule to compare it with.
+    Simulate(SimulateArgs),
+    /// The decision alone: events in and effects out, one JSON object a line, time in the events.
+    Drive(DriveArgs),
 }
 
 /// What both commands need.
@@ -54,12 +58,25 @@ pub(crate) struct DeviceArgs {
     /// Largest model file that this device can hold, in bytes. Default: no bound.
     #[arg(long, value_name = "N")]
     capacity_bytes: Option<u64>,
-    /// Uplink assumed until the first upload was measured, in kbit/s.
-    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
-    uplink_kbps: u32,
+    #[command(flatten)]
+    power: PowerArgs,
+    /// Uplink assumed until the first upload was measured, in kbit/s. Default: the link's, 20000 without one.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    uplink_kbps: Option<u32>,
     /// How a picture's channels of 0 to 255 become the model's elements.
     #[arg(long, value_enum, default_value_t = Channels::MinusOneToOne)]
     channels: Channels,
+}
+
+/// What energy costs this device.
+#[derive(clap::Args)]
+pub(crate) struct PowerArgs {
+    /// The kind of device: vehicle, ar-glasses, factory-sensor, wearable or camera. Default: a small camera on Wi-Fi.
+    #[arg(long, value_name = "NAME", value_parser = class)]
+    device_profile: Option<DeviceClass>,
+    /// The kind of its radio: wifi, lte or 5g.
+    #[arg(long, value_name = "NAME", value_parser = link)]
+    link: Option<Link>,
 }
 
 /// Whom to believe and what to show at `https://` nodes.
@@ -115,6 +132,77 @@ pub(crate) struct WatchArgs {
     pub(crate) json: bool,
 }
 
+/// `drive`.
+#[derive(clap::Args)]
+pub(crate) struct DriveArgs {
+    #[command(flatten)]
+    pub(crate) power: PowerArgs,
+    /// For the random bits of events that bring none.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+/// `simulate`.
+#[derive(clap::Args)]
+pub(crate) struct SimulateArgs {
+    /// A recorded link: a CSV file with the heading duration_ms,bandwidth_kbps,latency_ms (latency is the round trip,
+    /// bandwidth 0 an outage), or generated:4g, generated:3g. Repeat it for more; the results are pooled.
+    #[arg(long = "trace", value_name = "FILE", required = true)]
+    pub(crate) traces: Vec<String>,
+    /// Length of a request's body, in bytes.
+    #[arg(long, value_name = "N", default_value_t = 40_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) input_bytes: u32,
+    /// Time of the model on the device, in milliseconds.
+    #[arg(long, value_name = "N", default_value_t = 150, value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    pub(crate) local_ms: u64,
+    /// Median time of the model at the edge, in milliseconds.
+    #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=600_000))]
+    pub(crate) server_ms: u32,
+    /// Time from a request to its answer, in milliseconds.
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    pub(crate) deadline_ms: u64,
+    /// From one request to the next, in milliseconds.
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    pub(crate) period_ms: u64,
+    /// Who decides.
+    #[arg(long, value_enum, default_value_t = Policy::Longshore)]
+    pub(crate) policy: Policy,
+    /// The same seed gives the same figures.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Share of the traces' bandwidth that the uplink has, in percent. Recorded links are often downlinks.
+    #[arg(long, value_name = "N", default_value_t = 100.0)]
+    pub(crate) bandwidth_percent: f64,
+    /// Battery level, in percent. Default: mains power.
+    #[arg(long, value_name = "N", value_parser = percent)]
+    pub(crate) battery_percent: Option<f32>,
+    #[command(flatten)]
+    pub(crate) power: PowerArgs,
+    /// Also the figures of each trace.
+    #[arg(long)]
+    pub(crate) per_trace: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Policy {
+    /// What ships.
+    Longshore,
+    /// Every request on the device.
+    AlwaysLocal,
+    /// Every request at the edge.
+    AlwaysOffload,
+    /// The faster place by the exponentially weighted mean bandwidth.
+    Ewma,
+    /// The faster place by the harmonic mean of the last five bandwidths.
+    Harmonic,
+    /// Both at once, the loser is stopped.
+    RaceBoth,
+    /// The faster place by a regression over bytes and measured bandwidth.
+    Neurosurgeon,
+    /// The faster place by the future itself.
+    Oracle,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Channels {
     /// x / 127.5 - 1
@@ -127,11 +215,11 @@ enum Channels {
 
 impl DeviceArgs {
     pub(crate) fn builder(&self) -> Builder {
-        let profile = Profile {
-            uplink_kilobits_per_second: self.uplink_kbps as f32,
-            model_bytes_max: self.capacity_bytes.unwrap_or(u64::MAX),
-            ..Profile::default()
-        };
+        let mut profile = self.power.profile();
+        profile.model_bytes_max = self.capacity_bytes.unwrap_or(u64::MAX);
+        if let Some(kilobits) = self.uplink_kbps {
+            profile.uplink_kilobits_per_second = kilobits as f32;
+        }
         let normalization = match self.channels {
             Channels::MinusOneToOne => Normalization::MinusOneToOne,
             Channels::ZeroToOne => Normalization::ZeroToOne,
@@ -157,12 +245,37 @@ impl DeviceArgs {
     }
 }
 
+impl PowerArgs {
+    pub(crate) fn profile(&self) -> Profile {
+        match (self.device_profile, self.link) {
+            (None, None) => Profile::default(),
+            (class, link) => Profile::of(class.unwrap_or(DeviceClass::Camera), link.unwrap_or(Link::Wifi)),
+        }
+    }
+}
+
 impl TlsArgs {
     fn files(&self) -> Option<TlsFiles> {
         let authorities = self.authorities.clone()?;
         let identity = self.certificate.clone().zip(self.key.clone());
         Some(TlsFiles { authorities, identity, token: self.token_file.clone() })
     }
+}
+
+fn class(text: &str) -> Result<DeviceClass, String> {
+    let words = DeviceClass::ALL.map(DeviceClass::word);
+    DeviceClass::ALL
+        .into_iter()
+        .find(|class| class.word() == text)
+        .ok_or_else(|| format!("must be one of {}", words.join(", ")))
+}
+
+fn link(text: &str) -> Result<Link, String> {
+    let words = Link::ALL.map(Link::word);
+    Link::ALL
+        .into_iter()
+        .find(|link| link.word() == text)
+        .ok_or_else(|| format!("must be one of {}", words.join(", ")))
 }
 
 fn percent(text: &str) -> Result<f32, String> {

@@ -4,11 +4,14 @@ use std::process::ExitCode;
 
 pub(crate) mod args;
 mod battery;
+mod dice;
+mod drive;
 mod frames;
 mod infer;
 pub(crate) mod log;
 mod report;
 mod row;
+mod simulate;
 mod stop;
 mod tally;
 mod watch;
@@ -19,5 +22,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Infer(args) => infer::run(args).await,
         Command::Watch(args) => watch::run(args).await,
+        Command::Drive(args) => drive::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use longshore_device::Answer;
+use longshore_device::core::account::Account;
 use longshore_device::core::outcome::Ending;
 use serde::Serialize;
 
@@ -22,6 +23,25 @@ pub(crate) struct Tally {
     failed: u64,
     /// Taken and without an answer in time, the late and the failed ones among them.
     lost: u64,
+    /// Answers by the word of their decision.
+    reasons: BTreeMap<&'static str, u64>,
+    /// How often the next answer came from another place than the one before.
+    moves: u64,
+    #[serde(skip)]
+    place: Option<&'static str>,
+    /// What the answers cost.
+    #[serde(flatten)]
+    spent: Spent,
+}
+
+/// Energy as the device's profile counts it, and bytes, by place.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Spent {
+    device_joules: f64,
+    edge_joules: f64,
+    edge_bytes: u64,
+    saved_joules: f64,
 }
 
 impl Tally {
@@ -36,6 +56,11 @@ impl Tally {
         if answer.ending == Ending::Answered {
             self.lost -= 1;
         }
+        *self.reasons.entry(answer.reason.word()).or_default() += 1;
+        if answer.place.is_some() {
+            let before = std::mem::replace(&mut self.place, answer.place);
+            self.moves += u64::from(before.is_some_and(|before| Some(before) != answer.place));
+        }
         match (answer.ending, &answer.endpoint, answer.place) {
             (Ending::Late, ..) => self.late += 1,
             (Ending::Failed, ..) => self.failed += 1,
@@ -43,6 +68,17 @@ impl Tally {
             (Ending::Answered, Some(node), _) => *self.there.entry(node.clone()).or_default() += 1,
             (Ending::Answered, None, _) => self.here += 1,
         }
+    }
+
+    /// What all answers cost so far.
+    pub(crate) fn spent(&mut self, account: Account) {
+        let joules = |microjoules: f64| (microjoules / 1e3).round() / 1e3;
+        self.spent = Spent {
+            device_joules: joules(account.device_microjoules),
+            edge_joules: joules(account.edge_microjoules),
+            edge_bytes: account.edge_bytes,
+            saved_joules: joules(account.saved_microjoules),
+        };
     }
 
     /// One line for a terminal.
@@ -65,6 +101,13 @@ impl Tally {
             ("late".to_owned(), self.late),
             ("failed".to_owned(), self.failed),
             ("lost".to_owned(), self.lost),
+        ]);
+        let mut rows: Vec<(String, String)> =
+            rows.into_iter().map(|(name, count)| (name, count.to_string())).collect();
+        rows.extend([
+            ("joules here".to_owned(), format!("{:.1}", self.spent.device_joules)),
+            ("joules for sending".to_owned(), format!("{:.1}", self.spent.edge_joules)),
+            ("bytes sent".to_owned(), self.spent.edge_bytes.to_string()),
         ]);
         let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         let mut table = String::new();

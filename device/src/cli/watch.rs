@@ -58,6 +58,7 @@ async fn camera(
         tally.taken();
         let answer = infer::answer(device, picture, deadline).await;
         tally.answered(&answer);
+        tally.spent(device.account());
         screen.show(at, picture, &answer, percent, &tally)?;
     }
     Ok(tally)

@@ -2,6 +2,8 @@
 //!
 //! Requests pass only while it is closed; recovery is found by a probe, never at the expense of a request.
 
+use super::when::When;
+
 /// Failures in a row that open it.
 const FAILURES_MAX: u8 = 2;
 
@@ -15,7 +17,7 @@ const OPEN_MAX_US: u64 = 8_000_000;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Breaker {
     /// While open: when a probe may go out, in microseconds.
-    probe_at_us: Option<u64>,
+    probe_at: Option<When>,
     failures: u8,
     /// Times in a row that it opened without a success between.
     trips: u8,
@@ -24,14 +26,15 @@ pub struct Breaker {
 impl Breaker {
     /// Whether requests may pass.
     #[must_use]
+    #[inline]
     pub const fn is_closed(&self) -> bool {
-        self.probe_at_us.is_none()
+        self.probe_at.is_none()
     }
 
     /// Whether it is open and the time of its one probe has come.
     #[must_use]
     pub fn probe_is_due(&self, now_us: u64) -> bool {
-        self.probe_at_us.is_some_and(|at| at <= now_us)
+        self.probe_at.is_some_and(|at| at.us() <= now_us)
     }
 
     /// The endpoint answered.
@@ -52,12 +55,12 @@ impl Breaker {
         let longest = (OPEN_FIRST_US << self.trips.min(8)).min(OPEN_MAX_US);
         // Three quarters to five quarters, so that a fleet does not come back in step.
         let jittered = longest * 3 / 4 + longest / 2 * u64::from(random >> 16) / 0x1_0000;
-        self.probe_at_us = Some(now_us + jittered);
+        self.probe_at = Some(When::at(now_us + jittered));
         self.trips = self.trips.saturating_add(1);
     }
 
     /// Stays open for a given time: the endpoint named one.
     pub fn rest(&mut self, until_us: u64) {
-        self.probe_at_us = Some(until_us);
+        self.probe_at = Some(When::at(until_us));
     }
 }

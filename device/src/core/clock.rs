@@ -26,12 +26,15 @@ impl Request {
             && sent.patience_us.is_some_and(|at_us| at_us <= step.now_us)
         {
             self.remote = Some(Sent { patience_us: None, ..sent });
-            if let Some(route) = self.next_route(step, self.tried.once) {
-                self.give_up(step, sent.endpoint);
+            if let Some(route) = self.next_route(step, self.tried.once)
+                && step.model.budget.retry()
+            {
+                self.give_up(step, sent, true);
                 self.send(step, route);
             }
         }
         if self.hedge_at_us(step).is_some_and(|at_us| at_us <= step.now_us) {
+            step.model.budget.hedged();
             self.run_local(step, Reason::EdgeSilent);
         }
     }
@@ -53,7 +56,7 @@ impl Request {
 
     /// When the model on the device must start to answer in time for a silent edge; `None` when it would be in vain.
     fn hedge_at_us(&self, step: &Step) -> Option<u64> {
-        let forecast = step.model.here().ok()?;
+        let forecast = step.model.here(step.now_us).ok()?;
         let in_vain = self.start.deadline_us < step.now_us + forecast.mean_us as u64;
         if self.local != LocalRun::Idle || self.remote.is_none() || in_vain {
             return None;

@@ -2,12 +2,14 @@
 
 use wire::bundle::{Fallback, Mode, OffloadPolicy};
 
+use super::clock;
 use super::cost;
 use super::estimate::Forecast;
 use super::event::Start;
 use super::model::Model;
 use super::outcome::Reason;
 use super::profile::Profile;
+use super::route::Route;
 
 /// What a decision is made from.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +20,10 @@ pub struct Inputs {
     pub profile: Profile,
     /// Time left until the deadline, in microseconds.
     pub left_us: u64,
+    /// Length of the request body for the edge, in bytes.
+    pub bytes: u32,
+    /// How long the radio has been idle, in microseconds; infinite before its first exchange.
+    pub radio_idle_us: f32,
     /// Battery level; `None` on mains power.
     pub battery_percent: Option<f32>,
     /// Why the input must not leave the device, if it must not.
@@ -30,24 +36,43 @@ pub struct Inputs {
     pub at_edge: bool,
     /// Whether it has stood there for the policy's dwell time.
     pub dwelt: bool,
+    /// How probable it may be that a request at the edge needs a run here after all, 0 to 1.
+    pub hedge_chance_max: f32,
+    /// Whether it is time to look at a slow edge again, and a run at both places can be afforded.
+    pub may_look: bool,
+    /// Whether nothing was ever sent to the endpoint: what is known of the way there is a guess.
+    pub edge_unmeasured: bool,
 }
 
 impl Inputs {
     /// The inputs of one request, from what is known at `now_us`.
     #[must_use]
-    pub fn gather(model: &Model, now_us: u64, start: &Start, edge: Result<Forecast, Reason>) -> Self {
+    pub fn gather(model: &Model, now_us: u64, start: &Start, route: Result<Route, Reason>) -> Self {
         let dwell_us = u64::from(model.policy.min_dwell_seconds) * 1_000_000;
         Self {
             policy: model.policy.clone(),
             profile: model.profile,
             left_us: start.deadline_us.saturating_sub(now_us),
+            bytes: start.bytes,
+            radio_idle_us: model.radio_idle_us(now_us),
             battery_percent: start.battery_percent,
             kept_here: model.kept_here(now_us),
-            local: model.here(),
-            edge,
+            local: model.here(now_us),
+            edge: route.map(|route| route.forecast),
             at_edge: model.standing.at_edge,
             dwelt: model.standing.since_us.is_none_or(|since_us| since_us + dwell_us <= now_us),
+            hedge_chance_max: model.budget.hedge_chance_max(),
+            may_look: model.look.is_due(now_us) && model.budget.affords_a_look(),
+            edge_unmeasured: route
+                .ok()
+                .and_then(|route| model.endpoint(route.endpoint))
+                .is_some_and(|endpoint| !endpoint.uplink.is_known()),
         }
+    }
+
+    /// How long the edge may stay silent before a run here must begin, in microseconds; not above 0 when at once.
+    fn late_start_us(&self, here: Forecast) -> f32 {
+        self.left_us as f32 - here.p95_us() - clock::slack_us(self.left_us) as f32
     }
 }
 
@@ -56,8 +81,10 @@ impl Inputs {
 pub enum Choice {
     /// The model on the device.
     Local,
-    /// The best endpoint.
+    /// The best endpoint; the model on the device when it stays silent.
     Edge,
+    /// Both at once; the first answer counts.
+    Both,
     /// The last result again.
     Cached,
     /// Nowhere.
@@ -73,6 +100,15 @@ pub struct Decision {
     pub reason: Reason,
 }
 
+/// Time is short when a run here that begins once the edge had this share of the time of such a run would end too late.
+const SLACK_SHARE: f32 = 0.5;
+
+/// Both places are begun for a gain in latency of at least this share of the local time.
+const GAIN_LEAST: f32 = 0.03;
+
+/// The edge is too slow when it would be late with this probability.
+const LATE_CHANCE: f32 = 0.9;
+
 type Question = fn(&Inputs) -> Option<Decision>;
 
 /// The first answer wins.
@@ -82,7 +118,10 @@ const QUESTIONS: &[Question] = &[
     is_there_no_local_model,
     must_it_go_to_the_edge,
     should_the_battery_rest,
-    does_only_one_place_meet_the_deadline,
+    is_one_place_too_slow,
+    is_there_no_time_to_wait,
+    is_a_hedge_too_probable,
+    is_another_look_due,
 ];
 
 /// Decides where a request goes first.
@@ -103,12 +142,13 @@ fn is_there_no_edge(inputs: &Inputs) -> Option<Decision> {
 
 fn is_there_no_local_model(inputs: &Inputs) -> Option<Decision> {
     let reason = inputs.local.err()?;
-    Some(if edge_meets(inputs) { edge(reason) } else { fallback(inputs) })
+    Some(if edge_meets(inputs) { edge(reason) } else { look_or(inputs, fallback(inputs)) })
 }
 
 fn must_it_go_to_the_edge(inputs: &Inputs) -> Option<Decision> {
-    (inputs.policy.mode == Mode::OffloadOnly)
-        .then(|| if edge_meets(inputs) { edge(Reason::ModeOffloadOnly) } else { fallback(inputs) })
+    (inputs.policy.mode == Mode::OffloadOnly).then(|| {
+        if edge_meets(inputs) { edge(Reason::ModeOffloadOnly) } else { look_or(inputs, fallback(inputs)) }
+    })
 }
 
 fn should_the_battery_rest(inputs: &Inputs) -> Option<Decision> {
@@ -117,19 +157,47 @@ fn should_the_battery_rest(inputs: &Inputs) -> Option<Decision> {
     (is_low && edge_meets(inputs)).then(|| edge(Reason::BatteryLow))
 }
 
-fn does_only_one_place_meet_the_deadline(inputs: &Inputs) -> Option<Decision> {
-    match (local_meets(inputs), edge_meets(inputs)) {
+fn is_one_place_too_slow(inputs: &Inputs) -> Option<Decision> {
+    let (Ok(here), Ok(there)) = (inputs.local, inputs.edge) else { return None };
+    let left_us = inputs.left_us as f32;
+    match (here.mean_us <= left_us, there.chance_after(left_us) < LATE_CHANCE) {
         (true, true) => None,
-        (true, false) => Some(local(Reason::EdgeTooSlow)),
+        (true, false) => Some(look_or(inputs, local(Reason::EdgeTooSlow))),
         (false, true) => Some(edge(Reason::LocalTooSlow)),
         (false, false) => Some(fallback(inputs)),
     }
 }
 
+/// Without the time to wait for the edge first: both, where that is worth it.
+fn is_there_no_time_to_wait(inputs: &Inputs) -> Option<Decision> {
+    let (Ok(here), Ok(there)) = (inputs.local, inputs.edge) else { return None };
+    let late_start_us = inputs.late_start_us(here);
+    if SLACK_SHARE * here.mean_us <= late_start_us {
+        return None;
+    }
+    let costs = cost::of(inputs, here, there, late_start_us);
+    let gains = costs.both <= costs.local * (1.0 - GAIN_LEAST);
+    Some(if gains { both(Reason::NoSlack) } else { look_or(inputs, local(Reason::EdgeTooSlow)) })
+}
+
+fn is_a_hedge_too_probable(inputs: &Inputs) -> Option<Decision> {
+    let (Ok(here), Ok(there)) = (inputs.local, inputs.edge) else { return None };
+    let chance = there.chance_after(inputs.late_start_us(here));
+    (inputs.hedge_chance_max < chance).then(|| look_or(inputs, local(Reason::HedgeBudget)))
+}
+
+/// What the edge was a while ago, or a guess, must not keep work here for ever. Where only the owner's margin or dwell time
+/// does, the edge is known well enough.
+fn is_another_look_due(inputs: &Inputs) -> Option<Decision> {
+    let Decision { choice, reason } = cheaper_place(inputs);
+    let is_unsure = inputs.edge_unmeasured || reason == Reason::LocalCheaper;
+    (choice == Choice::Local && is_unsure && inputs.may_look).then(|| both(Reason::Exploring))
+}
+
 /// The cheaper place, but work moves only for a gain above the margin and after the dwell time.
 fn cheaper_place(inputs: &Inputs) -> Decision {
     let (Ok(here), Ok(there)) = (inputs.local, inputs.edge) else { return fallback(inputs) };
-    let costs = cost::of(inputs, here, there);
+    let costs = cost::of(inputs, here, there, inputs.late_start_us(here));
     let edge_is_cheaper = costs.edge < costs.local;
     if edge_is_cheaper == inputs.at_edge {
         return if edge_is_cheaper { edge(Reason::EdgeCheaper) } else { local(Reason::LocalCheaper) };
@@ -142,6 +210,15 @@ fn cheaper_place(inputs: &Inputs) -> Decision {
         (true, true) => local(Reason::LocalCheaper),
         (true, false) => staying(inputs, Reason::Dwell),
         (false, _) => staying(inputs, Reason::WithinMargin),
+    }
+}
+
+/// A look at an edge that was too slow, when one is due; the device answers beside it, if it can.
+fn look_or(inputs: &Inputs, otherwise: Decision) -> Decision {
+    match (inputs.may_look, inputs.local.is_ok()) {
+        (false, _) => otherwise,
+        (true, true) => both(Reason::Exploring),
+        (true, false) => edge(Reason::Exploring),
     }
 }
 
@@ -159,10 +236,6 @@ fn without_a_place(inputs: &Inputs, reason: Reason) -> Decision {
     Decision { choice: if cached { Choice::Cached } else { Choice::Nothing }, reason }
 }
 
-fn local_meets(inputs: &Inputs) -> bool {
-    inputs.local.is_ok_and(|forecast| forecast.meets(inputs.left_us))
-}
-
 fn edge_meets(inputs: &Inputs) -> bool {
     inputs.edge.is_ok_and(|forecast| forecast.meets(inputs.left_us))
 }
@@ -177,4 +250,8 @@ const fn local(reason: Reason) -> Decision {
 
 const fn edge(reason: Reason) -> Decision {
     Decision { choice: Choice::Edge, reason }
+}
+
+const fn both(reason: Reason) -> Decision {
+    Decision { choice: Choice::Both, reason }
 }

@@ -11,12 +11,17 @@ fn ordinary_camera() -> Inputs {
         policy: OffloadPolicy::default(),
         profile: Profile::default(),
         left_us: 200_000,
+        bytes: 50_000,
+        radio_idle_us: f32::INFINITY,
         battery_percent: Some(100.0),
         kept_here: None,
         local: Ok(Forecast { mean_us: 40_000.0, deviation_us: 1_000.0, transmit_us: 0.0, queue_us: 0.0 }),
         edge: Ok(Forecast { mean_us: 60_000.0, deviation_us: 3_000.0, transmit_us: 45_000.0, queue_us: 0.0 }),
         at_edge: false,
         dwelt: true,
+        hedge_chance_max: 0.1,
+        may_look: false,
+        edge_unmeasured: false,
     }
 }
 
@@ -113,8 +118,72 @@ fn an_uncertain_uplink_counts_with_its_spread() {
         inputs.edge =
             Ok(Forecast { mean_us: 60_000.0, deviation_us: 80_000.0, transmit_us: 45_000.0, queue_us: 0.0 });
         inputs.battery_percent = Some(5.0);
+        inputs.hedge_chance_max = 0.05;
+    };
+    check(change, Choice::Local, Reason::HedgeBudget);
+}
+
+#[test]
+fn a_probable_hedge_is_taken_where_hedges_are_left() {
+    let change = |chance: f32| {
+        move |inputs: &mut Inputs| {
+            // One in five is later than the 141 ms at which a run here has to begin.
+            inputs.edge = Ok(Forecast {
+                mean_us: 110_000.0,
+                deviation_us: 30_000.0,
+                transmit_us: 95_000.0,
+                queue_us: 0.0,
+            });
+            inputs.battery_percent = Some(21.0);
+            inputs.profile.compute_milliwatts = 12_000.0;
+            inputs.hedge_chance_max = chance;
+        }
+    };
+    check(change(0.3), Choice::Edge, Reason::EdgeCheaper);
+    check(change(0.1), Choice::Local, Reason::HedgeBudget);
+}
+
+#[test]
+fn without_time_to_wait_both_are_begun() {
+    let change = |inputs: &mut Inputs| {
+        inputs.left_us = 60_000;
+        inputs.battery_percent = None;
+        inputs.edge = Ok(QUICK_EDGE);
+    };
+    check(change, Choice::Both, Reason::NoSlack);
+}
+
+#[test]
+fn without_time_to_wait_a_slower_edge_is_left_alone() {
+    let change = |inputs: &mut Inputs| {
+        inputs.left_us = 62_000;
+        inputs.battery_percent = None;
     };
     check(change, Choice::Local, Reason::EdgeTooSlow);
+}
+
+#[test]
+fn a_slow_edge_is_looked_at_again_beside_a_run_here() {
+    let change = |inputs: &mut Inputs| {
+        inputs.edge =
+            Ok(Forecast { mean_us: 400_000.0, deviation_us: 1_000.0, transmit_us: 0.0, queue_us: 0.0 });
+        inputs.may_look = true;
+    };
+    check(change, Choice::Both, Reason::Exploring);
+}
+
+#[test]
+fn the_owners_margin_is_no_reason_to_look_unless_all_is_a_guess() {
+    let change = |unmeasured: bool| {
+        move |inputs: &mut Inputs| {
+            inputs.edge = Ok(QUICK_EDGE);
+            inputs.policy.latency_margin_percent = 100;
+            inputs.may_look = true;
+            inputs.edge_unmeasured = unmeasured;
+        }
+    };
+    check(change(false), Choice::Local, Reason::WithinMargin);
+    check(change(true), Choice::Both, Reason::Exploring);
 }
 
 #[test]
@@ -161,11 +230,11 @@ fn work_that_moved_a_moment_ago_stays() {
 #[test]
 fn energy_counts_more_as_the_battery_falls() {
     // There a little slower than here, and cheaper in energy.
-    let edge = Forecast { mean_us: 60_000.0, deviation_us: 1_000.0, transmit_us: 10_000.0, queue_us: 0.0 };
+    let edge = Forecast { mean_us: 60_000.0, deviation_us: 300.0, transmit_us: 10_000.0, queue_us: 0.0 };
     let change = |level: f32| {
         move |inputs: &mut Inputs| {
             inputs.edge = Ok(edge);
-            inputs.left_us = 64_000;
+            inputs.left_us = 115_000;
             inputs.battery_percent = Some(level);
         }
     };

@@ -5,6 +5,8 @@ use wire::LoadReport;
 use super::breaker::Breaker;
 use super::estimate::{Estimate, Forecast};
 use super::fleet::FleetMean;
+use super::uplink::Uplink;
+use super::when::When;
 
 /// Index of an endpoint in its model's table; stable as long as the endpoint is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -12,10 +14,6 @@ pub struct EndpointId(pub u8);
 
 /// Round trip assumed until one was measured: a site on the same metropolitan network.
 const ROUND_TRIP_GUESS: Estimate = Estimate::guess(10_000.0, 3_000.0);
-
-/// An upload rate measured longer ago than this says nothing any more, in microseconds. Without a limit one bad moment
-/// would keep a device from ever trying the edge again.
-const UPLOAD_STALE_US: u64 = 20_000_000;
 
 /// A round trip counts as at most this many times the mean so far ...
 const OUTLIER_FACTOR: f32 = 4.0;
@@ -69,17 +67,18 @@ pub struct Endpoint {
     /// Whether requests may go there.
     pub breaker: Breaker,
     round_trip_us: Estimate,
-    kibibyte_us: Estimate,
-    /// When an upload was last measured.
-    upload_at_us: Option<u64>,
+    pub(super) uplink: Uplink,
     pub(super) wait_us: f32,
+    /// 95th percentile of the time in the model server as told, or as first seen where none is told; 0 when unknown.
     pub(super) service_us: f32,
+    /// Measured times in the model server as a share of that: a told change counts before the next request measures it.
+    service_share: Estimate,
     /// It said that it leaves. It still serves, and another one is better.
     pub(super) is_leaving: bool,
     /// When the endpoint last told its load.
-    pub(super) load_at_us: Option<u64>,
+    pub(super) load_at: Option<When>,
     /// When anything was last heard or asked, for the prober.
-    asked_at_us: Option<u64>,
+    asked_at: Option<When>,
     /// This device's own requests there.
     in_flight: u16,
 }
@@ -91,60 +90,71 @@ impl Endpoint {
         Self {
             breaker: Breaker::default(),
             round_trip_us: ROUND_TRIP_GUESS,
-            kibibyte_us: Estimate::guess(0.0, 0.0),
-            upload_at_us: None,
+            uplink: Uplink::unknown(),
             wait_us: 0.0,
             service_us: 0.0,
+            service_share: Estimate::guess(1.0, 0.0),
             is_leaving: false,
-            load_at_us: None,
-            asked_at_us: None,
+            load_at: None,
+            asked_at: None,
             in_flight: 0,
         }
     }
 
-    /// How long a request of `bytes` would take, from sending to the answer.
+    /// How long a request of this size would take, from sending to the answer.
     #[must_use]
-    pub fn forecast(&self, now_us: u64, bytes: u32, fleet: FleetMean, stale_after_us: u64) -> Forecast {
-        let kibibytes = bytes as f32 / 1_024.0;
-        let own = self.freshness(now_us, stale_after_us);
-        let service_us = if self.service_us > 0.0 {
-            mix(self.service_us, fleet.service_us, own)
-        } else {
-            fleet.service_us
-        };
-        // Own requests count at once: the endpoint's report of them is still on its way.
-        let ahead_us = f32::from(self.in_flight) * service_us;
-        let queue_us = mix(self.wait_us, fleet.wait_us, own) + ahead_us;
-        let upload = self.upload(now_us).unwrap_or(fleet.kibibyte_us);
-        let transmit_us = kibibytes * upload.mean();
-        let upload_deviation_us = kibibytes * upload.deviation();
-        let round_trip_deviation_us = self.round_trip_us.deviation();
+    pub fn forecast(&self, ask: &Ask) -> Forecast {
+        let Parts { round_trip_us, transmit_us, queue_us, service_us } = self.parts(ask);
+        let upload_deviation_us = transmit_us * self.uplink.spread(ask.now_us);
+        let service_deviation_us = service_us * self.service_share.deviation();
+        let other = spread(self.round_trip_us.deviation(), service_deviation_us);
         Forecast {
-            mean_us: self.round_trip_us.mean() + transmit_us + queue_us + service_us,
-            deviation_us: spread(upload_deviation_us, round_trip_deviation_us),
+            mean_us: round_trip_us + transmit_us + queue_us + service_us,
+            deviation_us: spread(upload_deviation_us, other),
             transmit_us,
             queue_us,
         }
     }
 
-    /// 1 for a fresh load report, falling to 0 over one more staleness time once it is stale.
-    fn freshness(&self, now_us: u64, stale_after_us: u64) -> f32 {
-        let Some(at_us) = self.load_at_us else { return 0.0 };
-        let age_us = now_us.saturating_sub(at_us);
-        let overdue_us = age_us.saturating_sub(stale_after_us);
-        1.0 - (overdue_us as f32 / stale_after_us.max(1) as f32).min(1.0)
+    /// The mean of that, and the part of it spent behind other requests, in microseconds.
+    #[inline]
+    pub(super) fn mean_us(&self, ask: &Ask) -> (f32, f32) {
+        let Parts { round_trip_us, transmit_us, queue_us, service_us } = self.parts(ask);
+        (round_trip_us + transmit_us + queue_us + service_us, queue_us)
     }
 
-    /// The time to send one KiB, as long as its measurement is worth something.
-    pub(super) fn upload(&self, now_us: u64) -> Option<Estimate> {
-        let at_us = self.upload_at_us?;
-        (now_us <= at_us + UPLOAD_STALE_US).then_some(self.kibibyte_us)
+    #[inline]
+    fn parts(&self, ask: &Ask) -> Parts {
+        let own = self.freshness(ask);
+        let known_us = if self.service_us > 0.0 { self.service_us } else { ask.fleet.service_us };
+        let told_us = mix(known_us, ask.fleet.service_us, own);
+        let service_us = told_us * self.service_share.mean();
+        // Own requests count at once: the endpoint's report of them is still on its way.
+        let ahead_us = f32::from(self.in_flight) * told_us;
+        Parts {
+            round_trip_us: self.round_trip_us.mean(),
+            transmit_us: ask.kibibytes * self.uplink.kibibyte_us(ask.now_us, ask.fleet.kibibyte_us),
+            queue_us: mix(self.wait_us, ask.fleet.wait_us, own) + ahead_us,
+            service_us,
+        }
+    }
+
+    /// 1 for a fresh load report, falling to 0 over one more staleness time once it is stale.
+    #[inline]
+    fn freshness(&self, ask: &Ask) -> f32 {
+        let Some(at) = self.load_at else { return 0.0 };
+        let age_us = at.age_us(ask.now_us);
+        if age_us <= ask.stale_after_us {
+            return 1.0;
+        }
+        let overdue_us = age_us - ask.stale_after_us;
+        1.0 - (overdue_us as f32 / ask.stale_after_us.max(1) as f32).min(1.0)
     }
 
     /// Whether it told its load and did not fail since.
     #[must_use]
     pub const fn is_answering(&self) -> bool {
-        self.breaker.is_closed() && self.load_at_us.is_some()
+        self.breaker.is_closed() && self.load_at.is_some()
     }
 
     /// A request left for this endpoint.
@@ -170,14 +180,23 @@ impl Endpoint {
         let kibibytes = exchange.bytes as f32 / 1_024.0;
         let upload_us = (network_us - self.round_trip_us.mean()).max(network_us / 16.0);
         if kibibytes >= 1.0 {
-            if self.upload(now_us).is_none() {
-                self.kibibyte_us = Estimate::guess(0.0, 0.0);
-            }
-            self.kibibyte_us.add(upload_us / kibibytes);
-            self.upload_at_us = Some(now_us);
+            self.uplink.add(now_us, upload_us / kibibytes);
         }
         if self.service_us == 0.0 {
             self.service_us = exchange.service_us as f32;
+        }
+        if self.service_us > 0.0 && exchange.service_us > 0 {
+            self.service_share.add(exchange.service_us as f32 / self.service_us);
+        }
+    }
+
+    /// Learns from a request of `bytes` that was given up after this time without an answer.
+    pub fn outlasted(&mut self, now_us: u64, bytes: u32, waited_us: u64) {
+        let kibibytes = bytes as f32 / 1_024.0;
+        let service_us = self.service_us * self.service_share.mean();
+        let upload_us = waited_us as f32 - self.round_trip_us.mean() - service_us;
+        if kibibytes >= 1.0 && upload_us > 0.0 {
+            self.uplink.at_least(now_us, upload_us / kibibytes);
         }
     }
 
@@ -194,13 +213,13 @@ impl Endpoint {
             self.service_us = load.service_p95_us;
         }
         self.is_leaving = load.draining;
-        self.load_at_us = Some(now_us);
-        self.asked_at_us = Some(now_us);
+        self.load_at = Some(When::at(now_us));
+        self.asked_at = Some(When::at(now_us));
     }
 
     /// A probe left for this endpoint.
     pub fn asked(&mut self, now_us: u64) {
-        self.asked_at_us = Some(now_us);
+        self.asked_at = Some(When::at(now_us));
     }
 
     /// Whether the prober should ask: its breaker waits for a probe, or nothing was heard for `quiet_us`, or the one that
@@ -211,8 +230,28 @@ impl Endpoint {
             return self.breaker.probe_is_due(now_us);
         }
         let quiet_us = if self.is_leaving { LEAVING_US } else { quiet_us };
-        self.asked_at_us.is_none_or(|at_us| at_us + quiet_us <= now_us)
+        self.asked_at.is_none_or(|at| at.us() + quiet_us <= now_us)
     }
+}
+
+/// What a forecast is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask {
+    /// The time, in microseconds.
+    pub now_us: u64,
+    /// Length of the request body, in KiB.
+    pub kibibytes: f32,
+    /// What stands in for what is not known of an endpoint.
+    pub fleet: FleetMean,
+    /// Age from which a load report counts less, in microseconds.
+    pub stale_after_us: u64,
+}
+
+struct Parts {
+    round_trip_us: f32,
+    transmit_us: f32,
+    queue_us: f32,
+    service_us: f32,
 }
 
 /// Of two independent times together. Not `hypot`: overflow is no concern here, and it is many times slower.
@@ -220,6 +259,7 @@ fn spread(a: f32, b: f32) -> f32 {
     (a * a + b * b).sqrt()
 }
 
+#[inline]
 fn mix(own: f32, fleet: f32, own_share: f32) -> f32 {
     own_share * own + (1.0 - own_share) * fleet
 }

@@ -1,7 +1,6 @@
 //! Means over all endpoints: they stand in where an endpoint's own figures are unknown or old.
 
 use super::endpoint::Endpoint;
-use super::estimate::Estimate;
 
 /// Time in the model server assumed until an endpoint or the bundle tells one, in microseconds.
 const SERVICE_GUESS_US: f32 = 20_000.0;
@@ -15,40 +14,42 @@ pub struct Guesses {
     pub service_told_us: f32,
 }
 
-/// The means, or guesses where nothing is known.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// The means; 0 where nothing is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct FleetMean {
     pub(super) wait_us: f32,
     pub(super) service_us: f32,
     /// The radio is the same whichever endpoint is dialled: an upload to one tells much about the others.
-    pub(super) kibibyte_us: Estimate,
+    pub(super) kibibyte_us: f32,
 }
 
 impl FleetMean {
     /// The means over some endpoints.
     #[must_use]
-    pub fn over<'a>(endpoints: impl Iterator<Item = &'a Endpoint>, now_us: u64, guesses: Guesses) -> Self {
+    pub fn over<'a>(endpoints: impl Iterator<Item = &'a Endpoint>, now_us: u64) -> Self {
         let (mut wait, mut service) = (Mean::default(), Mean::default());
-        let (mut kibibyte, mut deviation) = (Mean::default(), Mean::default());
+        let mut kibibyte = Mean::default();
         for endpoint in endpoints {
-            if endpoint.load_at_us.is_some() && endpoint.service_us > 0.0 {
+            if endpoint.load_at.is_some() && endpoint.service_us > 0.0 {
                 wait.add(endpoint.wait_us);
                 service.add(endpoint.service_us);
             }
-            if let Some(upload) = endpoint.upload(now_us) {
-                kibibyte.add(upload.mean());
-                deviation.add(upload.deviation());
+            if endpoint.uplink.is_known() {
+                kibibyte.add(endpoint.uplink.kibibyte_us(now_us, 0.0));
             }
         }
-        let told_us = guesses.service_told_us;
-        let service_guess_us = if told_us > 0.0 { told_us } else { SERVICE_GUESS_US };
+        Self { wait_us: wait.get(), service_us: service.get(), kibibyte_us: kibibyte.get() }
+    }
+
+    /// The same with guesses where nothing is known.
+    #[must_use]
+    pub fn or(self, guesses: Guesses) -> Self {
+        let known = |mean: f32, guess: f32| if mean > 0.0 { mean } else { guess };
+        let service_guess_us = known(guesses.service_told_us, SERVICE_GUESS_US);
         Self {
-            wait_us: wait.or(0.0),
-            service_us: service.or(service_guess_us),
-            kibibyte_us: Estimate::guess(
-                kibibyte.or(guesses.kibibyte_us),
-                deviation.or(guesses.kibibyte_us / 4.0),
-            ),
+            wait_us: self.wait_us,
+            service_us: known(self.service_us, service_guess_us),
+            kibibyte_us: known(self.kibibyte_us, guesses.kibibyte_us),
         }
     }
 }
@@ -65,7 +66,7 @@ impl Mean {
         self.count += 1.0;
     }
 
-    fn or(&self, guess: f32) -> f32 {
-        if self.count > 0.0 { self.sum / self.count } else { guess }
+    fn get(&self) -> f32 {
+        self.sum / self.count.max(1.0)
     }
 }

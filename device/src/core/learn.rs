@@ -26,6 +26,7 @@ pub(super) fn from_answer(
         Outcome::Served => {
             endpoint.measured(now_us, exchange);
             endpoint.breaker.succeeded();
+            model.look.won(now_us);
         }
         // It serves, only not this request.
         Outcome::Rejected | Outcome::TooLate | Outcome::QueueFull | Outcome::Expired => {
@@ -46,6 +47,16 @@ pub(super) fn from_answer(
         | Outcome::NotFound
         | Outcome::UpstreamFailed
         | Outcome::ClientLeft => endpoint.breaker.failed(now_us, random),
+    }
+    model.learned(now_us);
+}
+
+/// An endpoint had not answered a request of `bytes` after this time, in microseconds.
+pub(super) fn from_silence(model: &mut Model, now_us: u64, id: EndpointId, bytes: u32, waited_us: u64) {
+    model.look.lost(now_us);
+    if let Some(endpoint) = model.endpoint_mut(id) {
+        endpoint.outlasted(now_us, bytes, waited_us);
+        model.learned(now_us);
     }
 }
 

@@ -3,10 +3,15 @@
 use wire::Outcome;
 use wire::bundle::{DataClass, Fallback, Mode, OffloadPolicy};
 
+use super::account::Account;
+use super::budget::Budget;
 use super::endpoint::{Endpoint, EndpointId};
 use super::estimate::{Estimate, Forecast};
+use super::fleet::{FleetMean, Guesses};
+use super::look::Look;
 use super::outcome::Reason;
 use super::profile::Profile;
+use super::when::When;
 
 /// Endpoints kept at most; a larger fleet is cut to these, so that the state stays under 2 KiB.
 pub const ENDPOINTS_MAX: usize = 16;
@@ -73,6 +78,18 @@ pub struct Model {
     pub service_told_us: f32,
     /// Where work stands.
     pub standing: Standing,
+    /// What may be spent beside the requests.
+    pub budget: Budget,
+    /// When to look at a slow edge again.
+    pub look: Look,
+    /// What it all cost.
+    pub account: Account,
+    /// When the radio was last at work.
+    radio_at: Option<When>,
+    /// Until when the runs here that were begun keep the processor, in microseconds.
+    pub(super) busy_until_us: u64,
+    /// Kept up to date when something is learned, so that a pick need not look at all endpoints twice.
+    fleet: FleetMean,
     endpoints: [Option<Endpoint>; ENDPOINTS_MAX],
 }
 
@@ -88,6 +105,12 @@ impl Model {
             payload_bytes_max: u64::MAX,
             service_told_us: 0.0,
             standing: Standing { at_edge: false, since_us: None },
+            budget: Budget::default(),
+            look: Look::default(),
+            account: Account::default(),
+            radio_at: None,
+            busy_until_us: 0,
+            fleet: FleetMean::default(),
             endpoints: [None; ENDPOINTS_MAX],
         }
     }
@@ -106,6 +129,23 @@ impl Model {
         }
     }
 
+    /// Takes what was learned of an endpoint into the means over all.
+    pub(super) fn learned(&mut self, now_us: u64) {
+        self.fleet = FleetMean::over(self.endpoints.iter().flatten(), now_us);
+    }
+
+    /// What stands in where an endpoint's own figures are unknown or old.
+    pub(super) fn fleet(&self) -> FleetMean {
+        self.fleet
+            .or(Guesses { kibibyte_us: self.profile.kibibyte_us(), service_told_us: self.service_told_us })
+    }
+
+    /// The places of the table.
+    #[inline]
+    pub(super) const fn places(&self) -> &[Option<Endpoint>; ENDPOINTS_MAX] {
+        &self.endpoints
+    }
+
     /// One endpoint, as long as it is known.
     #[must_use]
     pub fn endpoint(&self, id: EndpointId) -> Option<&Endpoint> {
@@ -122,8 +162,8 @@ impl Model {
         (0u8..).zip(&self.endpoints).filter_map(|(index, place)| Some((EndpointId(index), place.as_ref()?)))
     }
 
-    /// What a run here would take, or why there may be none.
-    pub fn here(&self) -> Result<Forecast, Reason> {
+    /// What a run here would take, behind those that were begun, or why there may be none.
+    pub fn here(&self, now_us: u64) -> Result<Forecast, Reason> {
         match self.local {
             Local::Absent(reason) => Err(reason),
             Local::Ready(_)
@@ -131,7 +171,9 @@ impl Model {
             {
                 Err(Reason::ModeOffloadOnly)
             }
-            Local::Ready(estimate) => Ok(Forecast::local(estimate)),
+            Local::Ready(estimate) => {
+                Ok(Forecast::local(estimate, self.busy_until_us.saturating_sub(now_us) as f32))
+            }
         }
     }
 
@@ -148,7 +190,61 @@ impl Model {
         }
     }
 
-    /// Notes where the latest request went.
+    /// A run here begins as soon as the processor is free: when that is, in microseconds.
+    pub(super) fn occupy(&mut self, now_us: u64) -> u64 {
+        let begins_us = now_us.max(self.busy_until_us);
+        if let Local::Ready(estimate) = self.local {
+            self.busy_until_us = begins_us + estimate.mean() as u64;
+        }
+        begins_us
+    }
+
+    /// A run here ended that began at `since_us`: the device's speed, and the processor is free for the next.
+    pub(super) fn ran(&mut self, now_us: u64, since_us: u64) {
+        if let Local::Ready(estimate) = &mut self.local {
+            let expected_us = since_us + estimate.mean() as u64;
+            let took_us = now_us.saturating_sub(since_us) as f32;
+            estimate.add(took_us);
+            self.account.device_microjoules += f64::from(self.profile.compute_milliwatts * took_us) / 1e3;
+            // Runs that wait behind it end later or earlier by as much.
+            self.busy_until_us = (self.busy_until_us + now_us).saturating_sub(expected_us);
+        }
+    }
+
+    /// A run here goes on for nobody: it costs what it was expected to.
+    pub(super) fn wasted(&mut self) {
+        if let Local::Ready(estimate) = self.local {
+            let nanojoules = self.profile.compute_milliwatts * estimate.mean();
+            self.account.device_microjoules += f64::from(nanojoules) / 1e3;
+        }
+    }
+
+    /// An answer of the edge made a run here unnecessary.
+    pub(super) fn spared(&mut self) {
+        if let Local::Ready(estimate) = self.local {
+            let nanojoules = self.profile.compute_milliwatts * estimate.mean();
+            self.account.saved_microjoules += f64::from(nanojoules) / 1e3;
+        }
+    }
+
+    /// How long the radio has been idle, in microseconds; infinite before its first exchange.
+    pub(super) fn radio_idle_us(&self, now_us: u64) -> f32 {
+        self.radio_at.map_or(f32::INFINITY, |at| at.age_us(now_us) as f32)
+    }
+
+    /// An exchange with an endpoint that began at `since_us` is over.
+    pub(super) fn exchanged(&mut self, now_us: u64, since_us: u64, id: EndpointId, bytes: u32) {
+        let total_us = now_us.saturating_sub(since_us) as f32;
+        let kibibyte_us = self.endpoint(id).map_or(0.0, |endpoint| endpoint.uplink.kibibyte_us(now_us, 0.0));
+        let transmit_us = (bytes as f32 / 1_024.0 * kibibyte_us).min(total_us);
+        let idle_us = self.radio_idle_us(since_us);
+        let nanojoules = self.profile.exchange_nanojoules(bytes, transmit_us, total_us, idle_us);
+        self.account.edge_microjoules += f64::from(nanojoules) / 1e3;
+        self.account.edge_bytes += u64::from(bytes);
+        self.radio_at = Some(When::at(now_us));
+    }
+
+    /// Notes where work stands.
     pub(super) fn stand(&mut self, now_us: u64, at_edge: bool) {
         if self.standing.at_edge != at_edge || self.standing.since_us.is_none() {
             self.standing = Standing { at_edge, since_us: Some(now_us) };

@@ -89,6 +89,12 @@ pub enum Reason {
     WithinMargin,
     /// The other place is better, and work moved too short a time ago.
     Dwell,
+    /// Time is too short to wait for one place and then turn to the other: both were begun.
+    NoSlack,
+    /// The edge was too slow a while ago: it was begun at both places to see whether it still is.
+    Exploring,
+    /// The edge may be late and the runs here in reserve are used up: the device.
+    HedgeBudget,
     /// The device's own answer was below the policy's confidence.
     LowConfidence,
     /// The edge did not answer in time.
@@ -125,6 +131,9 @@ impl Reason {
             Self::EdgeCheaper => "edge_cheaper",
             Self::WithinMargin => "within_margin",
             Self::Dwell => "dwell",
+            Self::NoSlack => "no_slack",
+            Self::Exploring => "exploring",
+            Self::HedgeBudget => "hedge_budget",
             Self::LowConfidence => "low_confidence",
             Self::EdgeSilent => "edge_silent",
             Self::EdgeFailed => "edge_failed",

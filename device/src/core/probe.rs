@@ -52,5 +52,6 @@ impl Model {
         if question != Question::Load {
             endpoint.breaker.succeeded();
         }
+        self.learned(now_us);
     }
 }

@@ -11,7 +11,7 @@ use super::decide::{self, Choice, Decision, Inputs};
 use super::endpoint::EndpointId;
 use super::event::{Effect, Effects, Event, Start};
 use super::learn;
-use super::model::{Local, Model};
+use super::model::Model;
 use super::outcome::{Ending, Place, Reason, Verdict};
 use super::route::{self, Route, Set, Tried};
 
@@ -35,6 +35,7 @@ pub(super) enum LocalRun {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sent {
     pub(super) endpoint: EndpointId,
+    pub(super) since_us: u64,
     /// When it counts as silent; `None` once that was acted upon.
     pub(super) patience_us: Option<u64>,
 }
@@ -63,8 +64,9 @@ pub(super) struct Step<'a> {
 impl Request {
     /// Decides and starts.
     pub fn start(now_us: u64, random: u32, start: Start, model: &mut Model) -> (Self, Effects) {
+        model.budget.earn();
         let route = route::first(model, now_us, random, &start);
-        let inputs = Inputs::gather(model, now_us, &start, route.map(|route| route.forecast));
+        let inputs = Inputs::gather(model, now_us, &start, route);
         let Decision { choice, reason } = decide::decide(&inputs);
         let mut request = Self {
             start,
@@ -77,15 +79,19 @@ impl Request {
             is_over: false,
         };
         let mut step = Step { now_us, random, model, effects: Effects::default() };
+        match reason {
+            Reason::EdgeCheaper => step.model.stand(now_us, true),
+            Reason::LocalCheaper => step.model.stand(now_us, false),
+            Reason::Exploring => step.model.budget.hedged(),
+            _ => {}
+        }
         match (choice, route) {
-            (Choice::Edge, Ok(route)) => {
-                step.model.stand(now_us, true);
+            (Choice::Edge, Ok(route)) => request.send(&mut step, route),
+            (Choice::Both, Ok(route)) => {
                 request.send(&mut step, route);
-            }
-            (Choice::Local | Choice::Edge, _) => {
-                step.model.stand(now_us, false);
                 request.run_local(&mut step, reason);
             }
+            (Choice::Local | Choice::Edge | Choice::Both, _) => request.run_local(&mut step, reason),
             (Choice::Cached, _) => request.end(&mut step, Ending::Answered, Some(Place::Cache), reason),
             (Choice::Nothing, _) => request.end(&mut step, Ending::Failed, None, reason),
         }
@@ -134,9 +140,8 @@ impl Request {
     }
 
     fn local_done(&mut self, step: &mut Step, confidence: Option<f32>) {
-        if let (LocalRun::Running { since_us }, Local::Ready(estimate)) = (self.local, &mut step.model.local)
-        {
-            estimate.add(step.now_us.saturating_sub(since_us) as f32);
+        if let LocalRun::Running { since_us } = self.local {
+            step.model.ran(step.now_us, since_us);
         }
         self.local = LocalRun::Done;
         let doubtful = confidence.is_some_and(|confidence| {
@@ -185,8 +190,8 @@ impl Request {
     fn elsewhere(&mut self, step: &mut Step, reason: Reason) {
         let Tried { once, for_good } = self.tried;
         match self.next_route(step, once).or_else(|| self.next_route(step, for_good)) {
-            Some(route) => self.send(step, route),
-            None => self.here(step, reason),
+            Some(route) if step.model.budget.retry() => self.send(step, route),
+            _ => self.here(step, reason),
         }
     }
 
@@ -215,7 +220,8 @@ impl Request {
         let Route { endpoint, forecast } = route;
         let patience_us = (forecast.p95_us() * PATIENCE_FACTOR) as u64 + PATIENCE_EXTRA_US;
         self.tried.visit(endpoint);
-        self.remote = Some(Sent { endpoint, patience_us: Some(step.now_us + patience_us) });
+        self.remote =
+            Some(Sent { endpoint, since_us: step.now_us, patience_us: Some(step.now_us + patience_us) });
         if let Some(known) = step.model.endpoint_mut(endpoint) {
             known.sent();
         }
@@ -223,28 +229,35 @@ impl Request {
     }
 
     pub(super) fn run_local(&mut self, step: &mut Step, reason: Reason) {
-        self.local = LocalRun::Running { since_us: step.now_us };
+        self.local = LocalRun::Running { since_us: step.model.occupy(step.now_us) };
         self.local_reason = reason;
         step.effects.push(Effect::RunLocal);
     }
 
     /// Counts a request to `endpoint` as over; false when it is not the one that is out.
     fn take_back(&mut self, step: &mut Step, endpoint: EndpointId) -> bool {
-        let is_out = self.remote.is_some_and(|sent| sent.endpoint == endpoint);
-        if is_out {
+        let out = self.remote.filter(|sent| sent.endpoint == endpoint);
+        if let Some(sent) = out {
             self.remote = None;
+            step.model.exchanged(step.now_us, sent.since_us, endpoint, self.start.bytes);
             if let Some(known) = step.model.endpoint_mut(endpoint) {
                 known.returned();
             }
         }
-        is_out
+        out.is_some()
     }
 
-    pub(super) fn give_up(&mut self, step: &mut Step, endpoint: EndpointId) {
-        if self.take_back(step, endpoint) {
-            learn::from_failure(step.model, step.now_us, step.random, endpoint);
-            step.effects.push(Effect::Cancel { endpoint });
+    /// Stops waiting for what was sent: how long it took is known to be more than this.
+    pub(super) fn give_up(&mut self, step: &mut Step, sent: Sent, silent: bool) {
+        let Sent { endpoint, since_us, .. } = sent;
+        if !self.take_back(step, endpoint) {
+            return;
         }
+        learn::from_silence(step.model, step.now_us, endpoint, self.start.bytes, step.now_us - since_us);
+        if silent {
+            learn::from_failure(step.model, step.now_us, step.random, endpoint);
+        }
+        step.effects.push(Effect::Cancel { endpoint });
     }
 
     pub(super) fn end(&mut self, step: &mut Step, ending: Ending, place: Option<Place>, reason: Reason) {
@@ -254,13 +267,15 @@ impl Request {
             return self.end(step, Ending::Late, None, too_slow);
         }
         if let Some(sent) = self.remote {
-            let silent = sent.patience_us.is_none_or(|at_us| at_us <= step.now_us);
-            if silent || self.is_due(step.now_us) || self.local_reason == Reason::EdgeSilent {
-                self.give_up(step, sent.endpoint);
-            } else {
-                self.take_back(step, sent.endpoint);
-                step.effects.push(Effect::Cancel { endpoint: sent.endpoint });
-            }
+            let silent = sent.patience_us.is_none_or(|at_us| at_us <= step.now_us)
+                || self.is_due(step.now_us)
+                || self.local_reason == Reason::EdgeSilent;
+            self.give_up(step, sent, silent);
+        }
+        match (self.local, place) {
+            (LocalRun::Running { .. }, _) => step.model.wasted(),
+            (LocalRun::Idle, Some(Place::Edge(_))) => step.model.spared(),
+            _ => {}
         }
         self.is_over = true;
         step.effects.push(Effect::Answer(Verdict { ending, place, reason }));

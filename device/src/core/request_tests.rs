@@ -292,6 +292,33 @@ fn work_is_shared_among_equal_nodes() {
     assert!(counts.iter().all(|count| 20 <= *count), "{counts:?}");
 }
 
+/// A fleet that refuses must not get every request several times.
+#[test]
+fn few_requests_are_sent_once_more() {
+    let mut world = World::new(&[Node::Refusing(Outcome::QueueFull, 1_000); 4]);
+    offload_only(&mut world);
+    let requests = 1_000;
+    let sends: usize = (0..requests)
+        .map(|_| {
+            world.ask(200);
+            world.sent()
+        })
+        .sum();
+    assert!((requests..requests * 11 / 10 + 10).contains(&sends), "{sends}");
+}
+
+/// The second run here waits for the first: it could not answer in time, and the edge can.
+#[test]
+fn a_busy_processor_is_no_place_for_the_next_request() {
+    let mut world = World::new(&[GOOD]);
+    world.model.policy.latency_margin_percent = 100;
+    let start = super::event::Start { deadline_us: 1_070_000, bytes: 50_000, battery_percent: None };
+    let (_first, effects) = super::request::Request::start(1_000_000, 7, start, &mut world.model);
+    assert!(effects.into_iter().any(|effect| effect == super::event::Effect::RunLocal));
+    let verdict = world.ask(70);
+    assert_eq!((verdict.place, verdict.reason), (FIRST, Reason::LocalTooSlow));
+}
+
 #[test]
 fn own_requests_count_at_once() {
     let mut model = World::new(&[GOOD, GOOD]).model;

@@ -4,10 +4,9 @@
 
 use wire::Outcome;
 
-use super::endpoint::{Endpoint, EndpointId};
+use super::endpoint::{Ask, EndpointId};
 use super::estimate::Forecast;
 use super::event::Start;
-use super::fleet::{FleetMean, Guesses};
 use super::model::{ENDPOINTS_MAX, Model};
 use super::outcome::Reason;
 
@@ -77,52 +76,67 @@ pub fn first(model: &Model, now_us: u64, random: u32, start: &Start) -> Result<R
 
 /// Picks an endpoint whose breaker is closed and that is not to be left out, or tells why there is none.
 pub fn pick(model: &Model, now_us: u64, bytes: u32, but: Set, random: u32) -> Result<Route, Reason> {
-    let guesses =
-        Guesses { kibibyte_us: model.profile.kibibyte_us(), service_told_us: model.service_told_us };
-    let known = || model.endpoints().map(|(_, endpoint)| endpoint);
     let ask = Ask {
         now_us,
-        bytes,
-        fleet: FleetMean::over(known(), now_us, guesses),
+        kibibytes: bytes as f32 / 1_024.0,
+        fleet: model.fleet(),
         stale_after_us: u64::from(model.policy.load_stale_after_milliseconds) * 1_000,
     };
-    let is_open = |id, endpoint: &Endpoint| endpoint.breaker.is_closed() && !but.has(id);
-    let one_stays = model.endpoints().any(|(id, endpoint)| is_open(id, endpoint) && !endpoint.is_leaving);
-    let mut routes = [None; ENDPOINTS_MAX];
-    let mut best_us = f32::INFINITY;
-    for (route, (id, endpoint)) in routes.iter_mut().zip(model.endpoints()) {
-        if is_open(id, endpoint) && !(one_stays && endpoint.is_leaving) {
-            let found = ask.route(id, endpoint);
-            best_us = best_us.min(found.forecast.mean_us);
-            *route = Some(found);
+    let mut means_us = [f32::INFINITY; ENDPOINTS_MAX];
+    let mut queues_us = [0.0; ENDPOINTS_MAX];
+    let (mut staying, mut leaving) = (0_u16, 0_u16);
+    for (index, place) in model.places().iter().enumerate() {
+        let Some(endpoint) = place else { continue };
+        let bit = 1 << index;
+        if endpoint.breaker.is_closed() && but.0 & bit == 0 {
+            (means_us[index], queues_us[index]) = endpoint.mean_us(&ask);
+            if endpoint.is_leaving { leaving |= bit } else { staying |= bit }
         }
     }
-    let limit_us = (best_us * NEAR_FACTOR).max(best_us + NEAR_US);
-    let near = || routes.iter().flatten().filter(|route| route.forecast.mean_us <= limit_us);
-    let count = near().count() as u32;
-    if count == 0 {
-        return Err(if known().next().is_some() { Reason::EndpointsUnreachable } else { Reason::NoEndpoint });
-    }
-    let first = (random & 0xffff) % count;
-    // Another one than the first: an offset of 1 to count - 1.
-    let second = if count > 1 { (first + 1 + (random >> 16) % (count - 1)) % count } else { first };
-    let nth = |index: u32| *near().nth(index as usize).expect("the index is below the count");
-    let (a, b) = (nth(first), nth(second));
+    // Those that are leaving only where no other is left.
+    let near = near(&means_us, if staying == 0 { leaving } else { staying });
+    let Some((first, second)) = two_of(near, random) else {
+        let none = model.endpoints().next().is_none();
+        return Err(if none { Reason::NoEndpoint } else { Reason::EndpointsUnreachable });
+    };
     // By their queues alone: by the whole time the one that once was a trifle faster would get everything.
-    Ok(if b.forecast.queue_us + QUEUE_US < a.forecast.queue_us { b } else { a })
+    let index = if queues_us[second] + QUEUE_US < queues_us[first] { second } else { first };
+    let endpoint = EndpointId(index as u8);
+    let known = model.endpoint(endpoint).expect("only known endpoints are near");
+    Ok(Route { endpoint, forecast: known.forecast(&ask) })
 }
 
-#[derive(Clone, Copy)]
-struct Ask {
-    now_us: u64,
-    bytes: u32,
-    fleet: FleetMean,
-    stale_after_us: u64,
-}
-
-impl Ask {
-    fn route(self, id: EndpointId, endpoint: &Endpoint) -> Route {
-        let forecast = endpoint.forecast(self.now_us, self.bytes, self.fleet, self.stale_after_us);
-        Route { endpoint: id, forecast }
+/// Those of the candidates that are about as good as the best of them.
+fn near(means_us: &[f32; ENDPOINTS_MAX], candidates: u16) -> u16 {
+    let mut means_us = *means_us;
+    for (index, mean_us) in means_us.iter_mut().enumerate() {
+        if candidates & 1 << index == 0 {
+            *mean_us = f32::INFINITY;
+        }
     }
+    let best_us = means_us.iter().fold(f32::INFINITY, |best, mean_us| best.min(*mean_us));
+    let limit_us = (best_us * NEAR_FACTOR).max(best_us + NEAR_US);
+    let is_near = |mean_us: f32| mean_us <= limit_us && mean_us < f32::INFINITY;
+    means_us.iter().enumerate().fold(0, |near, (index, mean_us)| near | u16::from(is_near(*mean_us)) << index)
+}
+
+/// Two different ones of the bits that are set, or one twice where there is one only.
+fn two_of(bits: u16, random: u32) -> Option<(usize, usize)> {
+    let count = bits.count_ones();
+    if count == 0 {
+        return None;
+    }
+    let first = ((random & 0xffff) * count) >> 16;
+    // Another one than the first: an offset of 1 to count - 1.
+    let offset = if count > 1 { 1 + (((random >> 16) * (count - 1)) >> 16) } else { 0 };
+    let second = if first + offset < count { first + offset } else { first + offset - count };
+    Some((nth(bits, first), nth(bits, second)))
+}
+
+/// Place of the bit that is set with `skipped` others below it.
+fn nth(mut bits: u16, skipped: u32) -> usize {
+    for _ in 0..skipped {
+        bits &= bits - 1;
+    }
+    bits.trailing_zeros() as usize
 }

@@ -50,6 +50,8 @@ impl World {
         }
         let mut model = Model::new(OffloadPolicy::default(), Profile::default(), Local::Ready(speed));
         model.bundle = Bundle::Until(u64::MAX);
+        // No look at the edge of its own accord for an hour.
+        model.look.lost(3_600_000_000);
         for _ in nodes {
             let id = model.add_endpoint().expect("a world has few nodes");
             for _ in 0..8 {

@@ -88,6 +88,9 @@ fn watch_counts_every_frame() {
     assert_eq!(lines[0]["input"], lines[4]["input"], "four frames, then the first again");
     let summary = &lines[6]["summary"];
     assert_eq!((&summary["frames"], &summary["here"], &summary["lost"]), (&6.into(), &6.into(), &0.into()));
+    assert!(summary["deviceJoules"].as_f64().unwrap() > 0.0, "{summary}");
+    assert_eq!((&summary["reasons"]["policy_unknown"], &summary["moves"]), (&6.into(), &0.into()));
+    assert_eq!((&summary["edgeJoules"], &summary["edgeBytes"]), (&0.0.into(), &0.into()));
 }
 
 #[test]

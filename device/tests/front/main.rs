@@ -4,6 +4,8 @@
 
 mod cli;
 mod device;
+mod drive;
+mod simulate;
 mod site;
 mod support;
 mod tls;
