@@ -40,7 +40,7 @@ pub struct Inputs {
     pub hedge_chance_max: f32,
     /// Whether it is time to look at a slow edge again, and a run at both places can be afforded.
     pub may_look: bool,
-    /// Whether nothing was ever sent to the endpoint: what is known of the way there is a guess.
+    /// Whether the way to the endpoint was never measured, or too long ago.
     pub edge_unmeasured: bool,
 }
 
@@ -66,7 +66,7 @@ impl Inputs {
             edge_unmeasured: route
                 .ok()
                 .and_then(|route| model.endpoint(route.endpoint))
-                .is_some_and(|endpoint| !endpoint.uplink.is_known()),
+                .is_some_and(|endpoint| endpoint.uplink.has_faded(now_us)),
         }
     }
 
@@ -187,7 +187,7 @@ fn is_a_hedge_too_probable(inputs: &Inputs) -> Option<Decision> {
 }
 
 /// What the edge was a while ago, or a guess, must not keep work here for ever. Where only the owner's margin or dwell time
-/// does, the edge is known well enough.
+/// does, a recent figure is enough.
 fn is_another_look_due(inputs: &Inputs) -> Option<Decision> {
     let Decision { choice, reason } = cheaper_place(inputs);
     let is_unsure = inputs.edge_unmeasured || reason == Reason::LocalCheaper;

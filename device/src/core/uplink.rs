@@ -45,6 +45,12 @@ impl Uplink {
         Self { level: 0.0, spread: FIRST_SPREAD, usual: 0.0, kibibyte_us: 0.0, usual_us: 0.0, at: None }
     }
 
+    /// Whether nothing was measured, or so long ago that what is usual says as much.
+    #[must_use]
+    pub fn has_faded(&self, now_us: u64) -> bool {
+        self.at.is_none_or(|at| FADE_US <= at.age_us(now_us) as f32)
+    }
+
     /// Whether anything was measured.
     #[must_use]
     pub const fn is_known(&self) -> bool {
