@@ -7,6 +7,7 @@ pub mod grpc;
 pub mod manifest;
 pub mod model_host;
 pub mod node;
+pub mod routes;
 pub mod run;
 pub mod site;
 pub mod stats;

@@ -46,9 +46,16 @@ fn links_none_of(member: &str, banned: &[&str]) {
 
 #[test]
 fn the_data_path_links_no_kubernetes_code() {
-    for member in
-        ["longshore-sidecar", "admission", "routing", "wire", "trust", "longshore-device", "longshore-runtime", "engine"]
-    {
+    for member in [
+        "longshore-sidecar",
+        "admission",
+        "routing",
+        "wire",
+        "trust",
+        "longshore-device",
+        "longshore-runtime",
+        "engine",
+    ] {
         links_none_of(member, &["kube", "k8s-openapi"]);
     }
 }

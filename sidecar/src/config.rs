@@ -40,6 +40,7 @@ pub struct Config {
     pub auth: wire::config::Auth,
     pub quota: Option<Quota>,
     pub advertise: Advertise,
+    pub peers: Peers,
     pub load_header: LoadHeader,
     pub quiet: Duration,
     pub drain_max: Duration,
@@ -115,6 +116,20 @@ pub struct Advertise {
     pub nodes_file: Option<PathBuf>,
 }
 
+/// Where the other sidecars of the model are.
+#[derive(Clone, Debug, Default)]
+pub struct Peers {
+    pub dns: Option<String>,
+    pub addresses: Vec<SocketAddr>,
+}
+
+impl Peers {
+    /// Whether there may be some.
+    pub fn any(&self) -> bool {
+        self.dns.is_some() || !self.addresses.is_empty()
+    }
+}
+
 /// Reads and checks a configuration; `variable` looks up the environment.
 pub fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Config, Error> {
     let raw: SidecarConfig = serde_saphyr::from_str(text)?;
@@ -144,6 +159,7 @@ pub fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Co
         auth: raw.auth,
         advertise: advertise(raw.advertise, &variable),
         model: raw.model,
+        peers: peers(raw.peers)?,
         load_header: raw.load_header,
         quiet: Duration::from_millis(raw.drain.quiet_milliseconds),
         drain_max: Duration::from_millis(raw.drain.deadline_milliseconds),
@@ -298,6 +314,17 @@ fn limits(raw: &wire::config::Limits) -> Result<Limits, Error> {
         load_interval_min: Duration::from_millis(raw.load_min_interval_milliseconds),
         load_interval_max: Duration::from_millis(raw.load_max_interval_milliseconds),
     })
+}
+
+fn peers(raw: wire::config::Peers) -> Result<Peers, Error> {
+    let has_port = |name: &String| {
+        name.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+    };
+    if raw.dns.as_ref().is_some_and(|name| !has_port(name)) {
+        return Err(key("peers.dns", "use HOST:PORT, such as person-detect-peers.cameras.svc:8080"));
+    }
+    let addresses = raw.addresses.iter().map(|text| socket("peers.addresses", text));
+    Ok(Peers { dns: raw.dns, addresses: addresses.collect::<Result<_, _>>()? })
 }
 
 fn advertise(raw: wire::config::Advertise, variable: impl Fn(&str) -> Option<String>) -> Advertise {

@@ -15,6 +15,7 @@ use crate::{
     grpc::channel::Channel,
     listen::{crowd::Crowd, tls::Tls},
     metrics::Metrics,
+    peers::{self, Peers, kin::Kin},
     proxy::{ending::Running, own::Files, pipe::Pipes, upload::Room, upstream::Upstream},
     queue::Queue,
     quota::Quotas,
@@ -41,6 +42,9 @@ pub struct Endpoint {
     pub relays: Arc<Semaphore>,
     pub watches: Arc<Semaphore>,
     pub load_streams: Arc<Semaphore>,
+    /// Those of peers, which devices cannot take from them.
+    pub peer_streams: Arc<Semaphore>,
+    pub peers: Arc<Peers>,
     pub queue: Arc<Queue>,
     pub quotas: Quotas,
     /// The model server's HTTP.
@@ -75,7 +79,8 @@ impl Endpoint {
             digest: config.model.digest.as_ref().and_then(|digest| header(digest.as_str())),
         };
         let clock = Clock::new();
-        let tls = config.tls.clone().map(|tls| Tls::load(tls, Arc::clone(&clock))).transpose();
+        let kin = config.peers.any().then(Kin::new);
+        let tls = config.tls.clone().map(|tls| Tls::load(tls, Arc::clone(&clock), kin)).transpose();
         let tls = tls.map_err(|fix| Error::key("tls", fix))?;
         let auth = Auth::load(&config.auth).map_err(|fix| Error::key("auth.Jwt.jwksFile", fix))?;
         Ok(Arc::new(Self {
@@ -93,6 +98,8 @@ impl Endpoint {
             quotas: Quotas::new(config.quota),
             watches: Arc::new(Semaphore::new(WATCHES_MAX)),
             load_streams: Arc::new(Semaphore::new(config.limits.load_streams)),
+            peer_streams: Arc::new(Semaphore::new(peers::STREAMS_MAX)),
+            peers: Peers::new(&config),
             queue: Queue::new(admission.concurrency, admission.queue_max, admission.timeout_default),
             upstream: upstream.http.map(|address| Upstream::new(address, at_once)),
             channel: upstream.grpc.map(|address| Channel::new(address, at_once)),

@@ -14,6 +14,7 @@ mod load;
 mod logs;
 mod metrics;
 mod model;
+mod peers;
 mod proxy;
 mod queue;
 mod quota;

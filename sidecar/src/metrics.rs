@@ -33,6 +33,22 @@ impl EncodeLabelValue for Word {
     }
 }
 
+/// What a device that asked for routes was told.
+#[derive(Clone, Copy, Debug)]
+pub enum Answer {
+    Routes,
+    /// Stay where it is.
+    TooLate,
+    Nobody,
+    /// It asks too often.
+    Refused,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Told {
+    answer: Word,
+}
+
 /// All metrics of the process.
 pub struct Metrics {
     registry: Registry,
@@ -45,6 +61,8 @@ pub struct Metrics {
     pub connections: Gauge,
     /// Connections that had to make room.
     pub displaced: Counter,
+    routes: Family<Told, Counter>,
+    peers: Gauge,
     wait: Histogram,
     service: Histogram,
 }
@@ -62,6 +80,8 @@ impl Metrics {
             draining: Gauge::default(),
             connections: Gauge::default(),
             displaced: Counter::default(),
+            routes: Family::default(),
+            peers: Gauge::default(),
             wait: histogram(),
             service: histogram(),
             registry: Registry::default(),
@@ -77,6 +97,8 @@ impl Metrics {
             "Connections that made room for another",
             metrics.displaced.clone(),
         );
+        registry.register("routes", "Questions for routes by what was answered", metrics.routes.clone());
+        registry.register("peers", "Peers that are heard", metrics.peers.clone());
         registry.register("wait_seconds", "Time from a body at hand to a slot", metrics.wait.clone());
         registry.register(
             "service_seconds",
@@ -98,6 +120,16 @@ impl Metrics {
             .inc();
     }
 
+    pub fn routed(&self, answer: Answer) {
+        let word = match answer {
+            Answer::Routes => "routes",
+            Answer::TooLate => "too_late",
+            Answer::Nobody => "nobody",
+            Answer::Refused => "refused",
+        };
+        self.routes.get_or_create(&Told { answer: Word(word) }).inc();
+    }
+
     pub fn waited(&self, time: Duration) {
         self.wait.observe(time.as_secs_f64());
     }
@@ -115,6 +147,7 @@ pub fn page(endpoint: &Endpoint) -> String {
     metrics.running.set(situation.running.into());
     metrics.queued.set(situation.queued.into());
     metrics.ready.set(endpoint.ready.is_ready().into());
+    metrics.peers.set(i64::try_from(endpoint.peers.lock().heard).unwrap_or(i64::MAX));
     metrics.draining.set((endpoint.drain.phase() > Phase::Serving).into());
     let mut page = String::new();
     // Writing into a String cannot fail.

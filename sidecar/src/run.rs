@@ -14,7 +14,7 @@ use crate::{
     admin,
     drain::{self, Phase},
     endpoint::Endpoint,
-    listen, ready, trace,
+    listen, peers, ready, trace,
 };
 
 /// Serves until told to stop, and leaves politely.
@@ -33,6 +33,7 @@ pub async fn run(endpoint: Arc<Endpoint>) -> anyhow::Result<()> {
 
     tokio::spawn(admin::serve(admin, Arc::clone(&endpoint)));
     tokio::spawn(ready::watch(Arc::clone(&endpoint)));
+    tokio::spawn(peers::watch(Arc::clone(&endpoint)));
     trace::start(&endpoint);
     tokio::spawn(listen::accept(traffic, Arc::clone(&endpoint)));
     if let Some(commands) = commands {

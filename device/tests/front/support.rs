@@ -116,6 +116,7 @@ pub fn offload_only(policy: &mut OffloadPolicy) {
 
 fn bundle() -> PolicyBundle {
     PolicyBundle {
+        issued_at_unix_seconds: None,
         revision: "1-a".into(),
         offload_uid: "first".into(),
         model: BundleModel {

@@ -8,7 +8,13 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use tokio::{io::AsyncWriteExt as _, net::TcpStream, sync::watch, task::JoinSet, time::timeout};
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::TcpStream,
+    sync::watch,
+    task::JoinSet,
+    time::{MissedTickBehavior, interval, timeout},
+};
 
 use crate::http1;
 
@@ -25,9 +31,14 @@ pub struct Run {
 impl Run {
     /// The middle time, in seconds.
     pub fn median(&self) -> f64 {
+        self.percentile(50)
+    }
+
+    /// What so many of a hundred do not exceed, in seconds.
+    pub fn percentile(&self, percent: usize) -> f64 {
         let mut times = self.times.clone();
         times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
+        times[times.len() * percent / 100]
     }
 }
 
@@ -47,6 +58,11 @@ pub fn small() -> Arc<[u8]> {
     request(body, "content-type: application/json\r\n")
 }
 
+/// The same, of no use after a time.
+pub fn within(deadline: Duration) -> Arc<[u8]> {
+    request(b"{}", &format!("longshore-deadline-ms: {}\r\n", deadline.as_millis()))
+}
+
 /// A picture of 224 by 224 as FP32, 602,112 bytes, as Triton's raw binary request: no JSON before it.
 pub fn picture(lines: &str) -> Arc<[u8]> {
     request(&vec![7; 224 * 224 * 3 * 4], &format!("inference-header-content-length: 0\r\n{lines}"))
@@ -58,7 +74,8 @@ pub struct Load {
     request: Arc<[u8]>,
 }
 
-struct Connection {
+/// One connection.
+pub struct Connection {
     stream: TcpStream,
     reader: http1::Reader,
 }
@@ -73,6 +90,21 @@ impl Load {
             load.connections.push(connection);
         }
         Ok(load)
+    }
+
+    /// Asks over the first connection every so often, for a while. A time begins when the request was due, so that one that
+    /// had to wait for another is not left out.
+    pub async fn paced(&mut self, every: Duration, time: Duration) -> Result<Run> {
+        let connection = self.connections.first_mut().context("no connection")?;
+        let mut ticks = interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        let (mut run, until) = (Run::default(), Instant::now() + time);
+        while Instant::now() < until {
+            let due = ticks.tick().await;
+            connection.ask(&self.request).await?;
+            run.times.push(due.elapsed().as_secs_f64());
+        }
+        Ok(run)
     }
 
     /// Goes on for a while.
@@ -97,10 +129,20 @@ impl Load {
 }
 
 impl Connection {
-    async fn open(address: SocketAddr) -> Result<Self> {
+    /// A fresh one.
+    pub async fn open(address: SocketAddr) -> Result<Self> {
         let stream = timeout(PATIENCE, TcpStream::connect(address)).await??;
         stream.set_nodelay(true)?;
         Ok(Self { stream, reader: http1::Reader::default() })
+    }
+
+    /// Asks, and tells whether it was served; anything but that may be a refusal.
+    pub async fn ask_any(&mut self, request: &[u8]) -> Result<bool> {
+        self.stream.write_all(request).await?;
+        let head = timeout(PATIENCE, self.reader.head(&mut self.stream)).await.context("no answer")??;
+        let head = head.context("the connection was closed")?;
+        self.reader.body(&mut self.stream, &head).await?;
+        Ok(head.first.starts_with("HTTP/1.1 200"))
     }
 
     async fn ask(&mut self, request: &[u8]) -> Result<()> {

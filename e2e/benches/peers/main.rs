@@ -2,6 +2,7 @@
 //! the environment. Out: tables and a plot. Proxies have one processor for themselves; the load and the model server behind
 //! share another. Nothing is asserted: a figure that is not reached is printed as such.
 
+mod attack;
 mod backend;
 mod config;
 mod grpc;
@@ -9,13 +10,14 @@ mod http1;
 mod load;
 mod measure;
 mod memory;
+mod overload;
 mod page;
 mod plot;
 mod process;
 mod proxy;
 mod target;
 
-use std::{env, fs, path::PathBuf, time::Instant};
+use std::{cell::RefCell, env, fs, path::PathBuf, time::Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use e2e::repository;
@@ -56,7 +58,7 @@ async fn run(measures: &mut [Measure], rounds: usize, folder: PathBuf) -> Result
     for kind in KINDS {
         proxies.push(Proxy::start(kind, &backend, &folder).await?);
     }
-    let bed = Bed { backend, proxies, folder };
+    let bed = Bed { backend, proxies, folder, overload: RefCell::default() };
     let start = Instant::now();
     for number in 0..rounds {
         for measure in &mut *measures {

@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use tokio::time::sleep;
 
 use crate::{
+    attack::Attack,
     backend::Backend,
     config::{self, Ports},
     load::{self, Load},
@@ -43,28 +44,40 @@ pub enum Way {
 pub struct Arm {
     pub proxy: Option<Kind>,
     pub way: Way,
+    /// What goes on beside.
+    pub attack: Option<Attack>,
 }
 
 pub const KINDS: [Kind; 5] = [Kind::Sidecar, Kind::SidecarUnix, Kind::HaProxy, Kind::Nginx, Kind::Envoy];
 
-pub const DIRECT: Arm = Arm { proxy: None, way: Way::Tcp };
-pub const SIDECAR: Arm = Arm { proxy: Some(Kind::Sidecar), way: Way::Tcp };
-pub const SIDECAR_UNIX: Arm = Arm { proxy: Some(Kind::SidecarUnix), way: Way::Unix };
-pub const SIDECAR_GRPC: Arm = Arm { proxy: Some(Kind::Sidecar), way: Way::Grpc };
-pub const HAPROXY: Arm = Arm { proxy: Some(Kind::HaProxy), way: Way::Tcp };
-pub const HAPROXY_UNIX: Arm = Arm { proxy: Some(Kind::HaProxy), way: Way::Unix };
-pub const HAPROXY_SPLICE: Arm = Arm { proxy: Some(Kind::HaProxy), way: Way::Other };
-pub const HAPROXY_GRPC: Arm = Arm { proxy: Some(Kind::HaProxy), way: Way::Grpc };
-pub const NGINX: Arm = Arm { proxy: Some(Kind::Nginx), way: Way::Tcp };
-pub const NGINX_UNIX: Arm = Arm { proxy: Some(Kind::Nginx), way: Way::Unix };
-pub const NGINX_UNBUFFERED: Arm = Arm { proxy: Some(Kind::Nginx), way: Way::Other };
-pub const ENVOY: Arm = Arm { proxy: Some(Kind::Envoy), way: Way::Tcp };
-pub const ENVOY_UNIX: Arm = Arm { proxy: Some(Kind::Envoy), way: Way::Unix };
-pub const ENVOY_GRPC: Arm = Arm { proxy: Some(Kind::Envoy), way: Way::Grpc };
+pub const DIRECT: Arm = Arm { proxy: None, way: Way::Tcp, attack: None };
+pub const SIDECAR: Arm = Arm { proxy: Some(Kind::Sidecar), way: Way::Tcp, attack: None };
+pub const SIDECAR_UNIX: Arm = Arm { proxy: Some(Kind::SidecarUnix), way: Way::Unix, attack: None };
+pub const SIDECAR_GRPC: Arm = Arm { proxy: Some(Kind::Sidecar), way: Way::Grpc, attack: None };
+pub const HAPROXY: Arm = Arm { proxy: Some(Kind::HaProxy), way: Way::Tcp, attack: None };
+pub const HAPROXY_UNIX: Arm = Arm { proxy: Some(Kind::HaProxy), way: Way::Unix, attack: None };
+pub const HAPROXY_SPLICE: Arm = Arm { proxy: Some(Kind::HaProxy), way: Way::Other, attack: None };
+pub const HAPROXY_GRPC: Arm = Arm { proxy: Some(Kind::HaProxy), way: Way::Grpc, attack: None };
+pub const NGINX: Arm = Arm { proxy: Some(Kind::Nginx), way: Way::Tcp, attack: None };
+pub const NGINX_UNIX: Arm = Arm { proxy: Some(Kind::Nginx), way: Way::Unix, attack: None };
+pub const NGINX_UNBUFFERED: Arm = Arm { proxy: Some(Kind::Nginx), way: Way::Other, attack: None };
+pub const ENVOY: Arm = Arm { proxy: Some(Kind::Envoy), way: Way::Tcp, attack: None };
+pub const ENVOY_UNIX: Arm = Arm { proxy: Some(Kind::Envoy), way: Way::Unix, attack: None };
+pub const ENVOY_GRPC: Arm = Arm { proxy: Some(Kind::Envoy), way: Way::Grpc, attack: None };
 
 impl Arm {
+    /// The same while that goes on.
+    pub const fn under(self, attack: Attack) -> Self {
+        Self { attack: Some(attack), ..self }
+    }
+
     /// Its name in tables.
     pub fn name(self) -> String {
+        let way = self.way_name();
+        self.attack.map_or(way.clone(), |attack| format!("{way}, {}", attack.name()))
+    }
+
+    fn way_name(self) -> String {
         let Some(kind) = self.proxy else { return "direct".into() };
         let proxy = match kind {
             Kind::Sidecar | Kind::SidecarUnix => "sidecar",
@@ -167,6 +180,7 @@ pub fn program(kind: Kind) -> Result<PathBuf> {
     Ok(file.into())
 }
 
-fn port() -> Result<u16> {
+/// A free port.
+pub fn port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

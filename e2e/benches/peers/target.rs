@@ -4,6 +4,7 @@
 use e2e::stats::{Estimate, estimate, ratio};
 
 use crate::{
+    attack::Attack,
     measure::{Measure, Values},
     proxy::{
         Arm, ENVOY, ENVOY_GRPC, HAPROXY, HAPROXY_SPLICE, NGINX, NGINX_UNBUFFERED, SIDECAR, SIDECAR_GRPC,
@@ -65,6 +66,17 @@ pub const TARGETS: &[Target] = {
         new(Must, "body", SIDECAR, Share(1.0, BODY_PEERS)),
         new(Goal, "body", SIDECAR, Share(0.55, BODY_PEERS)),
         new(Goal, "grpc", SIDECAR_GRPC, Share(0.25, &[ENVOY_GRPC])),
+        new(Must, "honest", SIDECAR.under(Attack::HalfHeads), Share(1.2, &[SIDECAR])),
+        new(Must, "honest", SIDECAR.under(Attack::Connections), Share(1.2, &[SIDECAR])),
+        new(Must, "honest", SIDECAR.under(Attack::HeaderBombs), Share(1.2, &[SIDECAR])),
+        new(Must, "honest", SIDECAR.under(Attack::SlowBodies), Share(1.2, &[SIDECAR])),
+        new(Must, "honest", SIDECAR.under(Attack::Resets), Share(1.2, &[SIDECAR])),
+        new(Must, "lost-2", SIDECAR, Amount(5.0)),
+        new(Must, "late-2", SIDECAR, Amount(0.3)),
+        new(Must, "without-2", SIDECAR, Amount(0.5)),
+        new(Must, "lost-4", SIDECAR, Amount(5.0)),
+        new(Must, "late-4", SIDECAR, Amount(0.3)),
+        new(Must, "without-4", SIDECAR, Amount(0.5)),
         new(Must, "idle", SIDECAR, Share(1.0, &[NGINX])),
         new(Goal, "idle", SIDECAR, Share(0.6, &[NGINX])),
         new(Must, "connection", SIDECAR, Amount(16.0)),

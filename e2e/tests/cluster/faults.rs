@@ -8,7 +8,7 @@ use e2e::{
     device::{Device, Watch, from_place, not_answered},
     manifest,
     node::{self, Cut, Paused, docker},
-    wait,
+    routes, wait,
 };
 use serde_json::{Value, json};
 
@@ -49,8 +49,16 @@ pub fn runtime_killed(namespace: &str) -> Result<()> {
 
 /// The API server is away for a minute: devices notice nothing.
 pub fn api_server_stopped(namespace: &str) -> Result<()> {
-    let (_, watch) = watched(namespace, 2, "OffloadOnly")?;
+    let (ready, watch) = watched(namespace, 2, "OffloadOnly")?;
     watch.until("answers from the edge", 20, SOON, |line| line["place"] == "edge")?;
+    let lead_to_both = || {
+        let nodes = serving_nodes(&ready);
+        wait::until_true("both nodes lead to both", SOON, || {
+            let leads = |url: &String| Ok(routes::resolve(url, "person-detect", &[])?.len() == nodes.len());
+            endpoints(&ready).iter().map(leads).collect::<Result<Vec<bool>>>().map(|all| all == [true, true])
+        })
+    };
+    lead_to_both()?;
     let control = node::control_plane()?;
     let manifest = "/etc/kubernetes/manifests/kube-apiserver.yaml";
     docker(&["exec", &control, "mv", manifest, "/etc/kubernetes/kube-apiserver.yaml"])?;
@@ -61,7 +69,7 @@ pub fn api_server_stopped(namespace: &str) -> Result<()> {
             Ok(kubectl(&["get", "--raw", "/readyz", "--request-timeout=1s"]).is_err())
         })?;
         ensure!(before + 100 < watch.lines().len(), "the device stood still");
-        Ok(())
+        lead_to_both()
     })();
     docker(&["exec", &control, "mv", "/etc/kubernetes/kube-apiserver.yaml", manifest])?;
     wait::until_true("the API server again", POD, || Ok(kubectl(&["get", "--raw", "/readyz"]).is_ok()))?;
@@ -82,6 +90,10 @@ pub fn node_paused(namespace: &str) -> Result<()> {
     }
     let paused = Paused::new(&nodes[0])?;
     watch.until("answers from the other node", 100, SOON, |line| line["endpoint"] == nodes[1].as_str())?;
+    let other = endpoints(&ready).pop().unwrap_or_default();
+    wait::until_true("the other node leads to itself first", SOON, || {
+        Ok(routes::resolve(&other, "person-detect", &[])? == [nodes[1].clone(), nodes[0].clone()])
+    })?;
     wait::until_true("the control plane gives it up", NODE, || Ok(!node::is_ready(&nodes[0])?))?;
     drop(paused);
     wait::until_true("the node is ready", NODE, || node::is_ready(&nodes[0]))?;

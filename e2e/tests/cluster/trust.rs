@@ -2,12 +2,13 @@
 
 use anyhow::{Result, ensure};
 use e2e::{
-    cluster::{self, POD, apply, await_condition, condition, endpoints, kubectl},
+    cluster::{self, POD, SOON, apply, await_condition, condition, endpoints, kubectl, serving_nodes},
     device::Device,
-    grpc, manifest,
+    grpc, manifest, routes,
     site::{self, CERTIFICATES, Site, TOKENS},
+    wait,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Certificates and tokens, over HTTP and gRPC: who shows them is answered, who does not is told so.
 pub fn own_devices_only(namespace: &str) -> Result<()> {
@@ -15,7 +16,9 @@ pub fn own_devices_only(namespace: &str) -> Result<()> {
     site::classes()?;
     site.settle(namespace)?;
     for (name, class) in [("by-certificate", CERTIFICATES), ("by-token", TOKENS)] {
-        apply(&manifest::offload(namespace, name, class)?.to_string())?;
+        let mut offload = manifest::offload(namespace, name, class)?;
+        offload["spec"]["replicas"] = json!(if name == "by-certificate" { 2 } else { 1 });
+        apply(&offload.to_string())?;
     }
     let edges = |name| cluster::ready(namespace, name).map(|ready| endpoints(&ready));
     let (certificates, tokens) = (edges("by-certificate")?, edges("by-token")?);
@@ -40,7 +43,26 @@ pub fn own_devices_only(namespace: &str) -> Result<()> {
     let (good, expired) = (site.token(600)?, site.token(-600)?);
     at_the_edge(&ask(&tokens, &["--ca", &authority, "--token-file", &good])?)?;
     here(&ask(&tokens, &["--ca", &authority, "--token-file", &expired])?, "unauthenticated", "")?;
-    over_grpc(&certificates[0], &authority, &["--cert", &certificate, "--key", &key])
+    let shown = ["--cert", &certificate, "--key", &key];
+    siblings(namespace, &certificates[0], &authority, &shown)?;
+    over_grpc(&certificates[0], &authority, &shown)
+}
+
+/// Two pods with one certificate know each other; a device may ask where to go, and not for what they tell each other.
+fn siblings(namespace: &str, url: &str, authority: &str, shown: &[&str]) -> Result<()> {
+    wait::until_true("the pods to hear each other", SOON, || {
+        Ok(routes::peers(namespace, "by-certificate")? == [1, 1])
+    })?;
+    let as_device = [&["--cacert", authority], shown].concat();
+    let order = routes::resolve(url, "person-detect", &as_device)?;
+    let nodes = serving_nodes(&cluster::ready(namespace, "by-certificate")?);
+    ensure!(
+        order.len() == nodes.len() && order.iter().all(|node| nodes.contains(node)),
+        "{order:?} of {nodes:?}"
+    );
+    let table = routes::get(url, "/v1alpha1/routes", &as_device)?;
+    ensure!(table["outcome"] == "forbidden", "{table}");
+    Ok(())
 }
 
 /// The default model server speaks no gRPC, so health is served and an inference is refused with a word.

@@ -50,7 +50,7 @@ pub struct Query<'a> {
     pub observed: &'a [wire::routes::Observed],
     /// Ids that it does not want.
     pub exclude: &'a [String],
-    /// Reports count half after this time, and less with each more of it.
+    /// Reports count for half after this time, and for less after more.
     pub stale_after: Duration,
 }
 
@@ -108,53 +108,72 @@ pub fn resolve(table: &mut Table, now: Instant, random: u64, query: &Query<'_>) 
 
 fn candidates(table: &Table, now: Instant, query: &Query<'_>) -> Vec<Choice> {
     let mean = Mean::over(table.endpoints());
-    let transmit_us = transmit_us(query);
-    let round_trips = RoundTrips::of(table, query);
-    let is_wanted = |endpoint: &Endpoint| {
-        let identity = &endpoint.identity;
-        !identity.url.is_empty()
-            && query.digest.is_none_or(|digest| identity.digest.as_ref().is_none_or(|own| own == digest))
-            && !query.exclude.contains(&identity.id)
-    };
-    let wanted = table.endpoints().iter().enumerate().filter(|(_, endpoint)| is_wanted(endpoint));
-    wanted
-        .map(|(index, endpoint)| {
-            let standing = &endpoint.standing;
-            let trust = trust(standing, now, query.stale_after);
-            let blend = |own: f32, mean: f32| mean + trust * (own - mean);
-            let known = |own: f32, mean: f32| if own > 0.0 { own } else { mean };
-            let p50_us = known(standing.p50_us, mean.p50_us);
-            let unseen_us = endpoint.unseen(now) * p50_us / standing.slots.max(1.0);
-            let wait_us = blend(standing.wait_us, mean.wait_us) + unseen_us;
-            let tries = 1.0 / (1.0 - standing.failing.min(FAILING_MAX));
-            let once_us = round_trips.us(index, endpoint, query.zone) + transmit_us + wait_us + p50_us;
-            let p95_us = known(standing.p95_us, mean.p95_us).max(p50_us);
-            Choice { index, wait_us, p50_us, p95_us, completion_us: once_us * tries, rank: rank(standing) }
-        })
-        .collect()
+    let (transmit_us, round_trips) = (transmit_us(query), RoundTrips::of(table, query));
+    let stale_after = query.stale_after.as_secs_f32().max(0.001);
+    let mut all = Vec::with_capacity(table.endpoints().len());
+    for (index, endpoint) in table.endpoints().iter().enumerate() {
+        if !is_wanted(endpoint, query) {
+            continue;
+        }
+        let standing = &endpoint.standing;
+        let trust = trust(standing, now, stale_after);
+        let known = |own: f32, mean: f32| if own > 0.0 { own } else { mean };
+        let p50_us = known(standing.p50_us, mean.p50_us);
+        let unseen_us = endpoint.unseen(now) * p50_us / standing.slots.max(1.0);
+        let wait_us = mean.wait_us + trust * (standing.wait_us - mean.wait_us) + unseen_us;
+        let tries = 1.0 / (1.0 - standing.failing.min(FAILING_MAX));
+        let once_us = round_trips.us(index, endpoint, query.zone) + transmit_us + wait_us + p50_us;
+        let p95_us = known(standing.p95_us, mean.p95_us).max(p50_us);
+        all.push(Choice {
+            index,
+            wait_us,
+            p50_us,
+            p95_us,
+            completion_us: once_us * tries,
+            rank: rank(standing),
+        });
+    }
+    all
+}
+
+fn is_wanted(endpoint: &Endpoint, query: &Query<'_>) -> bool {
+    let identity = &endpoint.identity;
+    let serves = |digest| identity.digest.as_ref().is_none_or(|own| own == digest);
+    !identity.url.is_empty() && query.digest.is_none_or(serves) && !query.exclude.contains(&identity.id)
 }
 
 /// Fills the answer place by place: of the near-equals that are left two by chance, and of those the shorter queue.
 fn spread(mut all: Vec<Choice>, mut random: u64) -> Vec<Choice> {
-    let order = |a: &Choice, b: &Choice| {
-        a.rank.cmp(&b.rank).then(a.completion_us.partial_cmp(&b.completion_us).unwrap_or(Ordering::Equal))
-    };
     let mut chosen = Vec::with_capacity(ROUTES_MAX);
-    let mut near: Vec<Choice> = Vec::new();
-    while chosen.len() < ROUTES_MAX {
-        if near.is_empty() {
-            let Some(best) = all.iter().min_by(|a, b| order(a, b)).copied() else { break };
-            let limit_us = (best.completion_us * NEAR_FACTOR).max(best.completion_us + NEAR_US);
-            let is_near = |choice: &Choice| choice.rank == best.rank && choice.completion_us <= limit_us;
-            (near, all) = all.into_iter().partition(is_near);
-        }
+    let mut near = nearest(&mut all);
+    // Behind the first near-equals come the best of the rest, and no more of them than there are places.
+    if all.len() > ROUTES_MAX {
+        all.select_nth_unstable_by(ROUTES_MAX, order);
+        all.truncate(ROUTES_MAX);
+    }
+    while chosen.len() < ROUTES_MAX && !near.is_empty() {
         let mut draw = |below: usize| (next(&mut random) % below as u64) as usize;
         let a = draw(near.len());
         // Another one, where there is one.
         let b = (a + 1 + draw(near.len().max(2) - 1)) % near.len();
         chosen.push(near.swap_remove(if near[b].wait_us < near[a].wait_us { b } else { a }));
+        if near.is_empty() {
+            near = nearest(&mut all);
+        }
     }
     chosen
+}
+
+/// Takes out the best and its near-equals.
+fn nearest(all: &mut Vec<Choice>) -> Vec<Choice> {
+    let Some(best) = all.iter().min_by(|a, b| order(a, b)).copied() else { return Vec::new() };
+    let limit_us = (best.completion_us * NEAR_FACTOR).max(best.completion_us + NEAR_US);
+    let is_near = |choice: &mut Choice| choice.rank == best.rank && choice.completion_us <= limit_us;
+    all.extract_if(.., is_near).collect()
+}
+
+fn order(a: &Choice, b: &Choice) -> Ordering {
+    a.rank.cmp(&b.rank).then(a.completion_us.total_cmp(&b.completion_us))
 }
 
 fn rank(standing: &Standing) -> Rank {
@@ -167,11 +186,12 @@ fn rank(standing: &Standing) -> Rank {
     }
 }
 
-/// 1 for what was just heard, falling by half with each `stale_after`; 0 for what never was.
-fn trust(standing: &Standing, now: Instant, stale_after: Duration) -> f32 {
+/// 1 for what was just heard, a half after `stale_after`, a fifth after twice that; 0 for what never was. Without an
+/// exponential, which would take longer than all else.
+fn trust(standing: &Standing, now: Instant, stale_after: f32) -> f32 {
     let Some(heard) = standing.heard else { return 0.0 };
-    let age = now.saturating_duration_since(heard).as_secs_f32();
-    (-age / stale_after.as_secs_f32().max(0.001)).exp2()
+    let age = now.saturating_duration_since(heard).as_secs_f32() / stale_after;
+    1.0 / (1.0 + age * age)
 }
 
 fn transmit_us(query: &Query<'_>) -> f32 {
@@ -182,8 +202,13 @@ fn transmit_us(query: &Query<'_>) -> f32 {
     query.bytes as f32 * 8_000.0 / uplink
 }
 
-/// Round trips that the device measured, by place in the table, in microseconds.
-struct RoundTrips(Vec<(usize, f32)>);
+/// Round trips, in microseconds.
+struct RoundTrips {
+    /// Those that the device measured, by place in the table.
+    measured: Vec<(usize, f32)>,
+    at_site: f32,
+    elsewhere: f32,
+}
 
 impl RoundTrips {
     fn of(table: &Table, query: &Query<'_>) -> Self {
@@ -191,18 +216,21 @@ impl RoundTrips {
             let measured = seen.rtt_milliseconds.filter(|rtt| rtt.is_finite() && *rtt >= 0.0)?;
             Some((table.find(&seen.endpoint_id)?, measured * 1000.0))
         };
-        Self(query.observed.iter().filter_map(of).collect())
+        let mut measured: Vec<(usize, f32)> = query.observed.iter().filter_map(of).collect();
+        measured.sort_unstable_by_key(|(index, _)| *index);
+        let nearest = measured.iter().map(|(_, us)| *us).fold(f32::INFINITY, f32::min);
+        let (at_site, elsewhere) = ROUND_TRIP_US;
+        let further = elsewhere - at_site;
+        let at_site = if nearest.is_finite() { nearest } else { at_site };
+        Self { measured, at_site, elsewhere: at_site + further }
     }
 
     fn us(&self, index: usize, endpoint: &Endpoint, zone: &str) -> f32 {
-        if let Some((_, measured)) = self.0.iter().find(|(at, _)| *at == index) {
-            return *measured;
+        if let Ok(at) = self.measured.binary_search_by_key(&index, |(index, _)| *index) {
+            return self.measured[at].1;
         }
-        let nearest = self.0.iter().map(|(_, us)| *us).fold(f32::INFINITY, f32::min);
-        let (here, elsewhere) = ROUND_TRIP_US;
-        let here = if nearest.is_finite() { nearest } else { here };
-        let is_near = zone.is_empty() || endpoint.identity.zone.is_empty() || endpoint.identity.zone == zone;
-        if is_near { here } else { here + elsewhere - ROUND_TRIP_US.0 }
+        let own = &endpoint.identity.zone;
+        if zone.is_empty() || own.is_empty() || own == zone { self.at_site } else { self.elsewhere }
     }
 }
 

@@ -27,6 +27,9 @@ const BELIEVED_US: f32 = 60_000_000.0;
 /// Requests that devices were led to and that no report shows yet fade with this time constant, in seconds.
 const UNSEEN_SECONDS: f32 = 1.0;
 
+/// After so many of it they are none.
+const UNSEEN_AGE_MAX: f32 = 5.0;
+
 /// All endpoints of one model.
 #[derive(Debug, Default)]
 pub struct Table {
@@ -296,7 +299,8 @@ impl Endpoint {
     /// Requests that devices were led to here and that no report can show yet.
     pub(crate) fn unseen(&self, now: Instant) -> f32 {
         let Some(at) = self.unseen_at else { return 0.0 };
-        self.unseen * (-now.saturating_duration_since(at).as_secs_f32() / UNSEEN_SECONDS).exp()
+        let age = now.saturating_duration_since(at).as_secs_f32() / UNSEEN_SECONDS;
+        if age > UNSEEN_AGE_MAX { 0.0 } else { self.unseen * (-age).exp() }
     }
 
     /// The sum of the pods that are heard, or of all where none is. Which pod of a node a connection leads to is chance, so

@@ -22,15 +22,18 @@ pub struct Peer {
     pub thumbprint: String,
     /// Since the epoch.
     pub not_after: Duration,
+    /// It is that of a sidecar of the same model.
+    pub is_kin: bool,
 }
 
 impl Peer {
     /// One that cannot be read is none.
-    pub fn read(bytes: &CertificateDer<'_>) -> Option<Self> {
+    pub fn read(bytes: &CertificateDer<'_>, is_kin: bool) -> Option<Self> {
         let certificate = Certificate::from_der(bytes).ok()?;
         Some(Self {
             device: name(&certificate).and_then(|name| Device::new(&name)),
             thumbprint: URL_SAFE_NO_PAD.encode(Sha256::digest(bytes)),
+            is_kin,
             not_after: certificate.tbs_certificate().validity().not_after.to_unix_duration(),
         })
     }

@@ -33,13 +33,13 @@ pub async fn stream(cx: &Context, request: Request<Incoming>) -> Result<Reply, R
     if endpoint.drain.phase() >= Phase::Refusing {
         return Err(Outcome::Draining.into());
     }
-    let place = Arc::clone(&endpoint.load_streams)
-        .try_acquire_owned()
-        .map_err(|_| Refusal::from(Outcome::QueueFull))?;
+    let places = if cx.is_kin { &endpoint.peer_streams } else { &endpoint.load_streams };
+    let place = Arc::clone(places).try_acquire_owned().map_err(|_| Refusal::from(Outcome::QueueFull))?;
     let asked = interval(&message::own(endpoint, request.into_body()).await?);
     let limits = &endpoint.config.limits;
     let reports = Reports {
         phase: endpoint.drain.subscribe(),
+        ready: endpoint.ready.subscribe(),
         endpoint: Arc::clone(endpoint),
         form: cx.form,
         every: asked.clamp(limits.load_interval_min, limits.load_interval_max),
@@ -55,6 +55,7 @@ struct Reports {
     endpoint: Arc<Endpoint>,
     form: Option<LoadForm>,
     phase: watch::Receiver<Phase>,
+    ready: watch::Receiver<bool>,
     every: Duration,
     due: Instant,
     is_over: bool,
@@ -66,10 +67,11 @@ impl Reports {
         if self.is_over {
             return None;
         }
-        // A change of the phase is news that does not wait.
+        // That it leaves, or that its model answers or no longer does, is news that does not wait.
         tokio::select! {
             () = sleep_until(self.due) => {}
             _ = self.phase.changed() => {}
+            _ = self.ready.changed() => {}
         }
         if *self.phase.borrow_and_update() >= Phase::Refusing {
             self.is_over = true;

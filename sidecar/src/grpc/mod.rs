@@ -14,7 +14,7 @@ pub mod respond;
 pub mod warmup;
 
 use http::Request;
-use wire::grpc::Method;
+use wire::{Outcome, grpc::Method};
 
 use crate::proxy::{
     incoming::Incoming,
@@ -25,7 +25,11 @@ use message::Names;
 
 /// Finds who answers.
 pub async fn dispatch(cx: &mut Context, request: Request<Incoming>) -> Result<Reply, Refusal> {
-    match (Method::parse(request.uri().path()), cx.endpoint.channel.clone()) {
+    let method = Method::parse(request.uri().path());
+    if cx.is_kin && !matches!(method, Some(Method::Check | Method::Watch | Method::Load)) {
+        return Err(counted(cx, Outcome::Forbidden.into()));
+    }
+    match (method, cx.endpoint.channel.clone()) {
         (Some(Method::Infer), Some(channel)) => call::infer(cx, &channel, request).await,
         (Some(Method::Model), Some(channel)) => call::relay(cx, &channel, request, Names::Model).await,
         (Some(Method::Server), Some(channel)) => call::relay(cx, &channel, request, Names::Nothing).await,

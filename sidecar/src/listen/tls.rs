@@ -7,8 +7,9 @@
 use std::{io, path::PathBuf, sync::Arc};
 
 use rustls::{
-    ServerConfig, SupportedProtocolVersion,
+    ClientConfig, ServerConfig, SupportedProtocolVersion,
     crypto::ring,
+    pki_types::CertificateDer,
     server::{NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
     version::{TLS12, TLS13},
 };
@@ -17,14 +18,26 @@ use trust::{Clock, Watched, about, pem};
 use wire::config::{self, TlsVersion};
 
 use super::{sniff::Protocol, transport::Socket};
-use crate::auth::peer::{self, Peer};
+use crate::{
+    auth::peer::{self, Peer},
+    peers::kin::{Kin, Visitors},
+};
 
 const HTTP2: &[u8] = b"h2";
 const HTTP1: &[u8] = b"http/1.1";
 
 /// What handshakes need.
 pub struct Tls {
-    files: Watched<Arc<ServerConfig>>,
+    files: Watched<Arc<Both>>,
+    kin: Option<Arc<Kin>>,
+    /// An authority vouches for the certificates of devices.
+    believes_devices: bool,
+}
+
+/// What is made of the files: how to answer, and how to dial a sibling.
+struct Both {
+    server: Arc<ServerConfig>,
+    client: Option<Arc<ClientConfig>>,
 }
 
 /// What a handshake brought.
@@ -36,24 +49,41 @@ pub struct Agreement {
 
 impl Tls {
     /// Reads the files for the first time; an error names one.
-    pub fn load(config: config::Tls, clock: Arc<Clock>) -> Result<Self, String> {
+    pub fn load(config: config::Tls, clock: Arc<Clock>, kin: Option<Arc<Kin>>) -> Result<Self, String> {
         let files = [Some(&config.certificate_file), Some(&config.key_file), config.client_ca_file.as_ref()];
         let paths = files.into_iter().flatten().map(PathBuf::from).collect();
-        Ok(Self { files: Watched::load(paths, move || server(&config, &clock))? })
+        let (family, believes_devices) = (kin.clone(), config.client_ca_file.is_some());
+        let files = Watched::load(paths, move || read(&config, &clock, family.as_ref()))?;
+        Ok(Self { files, kin, believes_devices })
     }
 
     /// One handshake.
     pub async fn accept(&self, socket: Socket) -> io::Result<Agreement> {
-        let config = self.files.get().expect("the files were read at the start");
+        let config = Arc::clone(&self.files().server);
         let stream = Box::new(TlsAcceptor::from(config).accept(socket).await?);
         let (_, session) = stream.get_ref();
         let is_http2 = session.alpn_protocol() == Some(HTTP2);
-        let peer = session.peer_certificates().and_then(|chain| Peer::read(chain.first()?));
+        let peer = session.peer_certificates().and_then(|chain| self.peer(chain.first()?));
         Ok(Agreement { stream, protocol: if is_http2 { Protocol::Http2 } else { Protocol::Http1 }, peer })
+    }
+
+    /// How a sibling is dialled.
+    pub fn dial(&self) -> Option<Arc<ClientConfig>> {
+        self.files().client.clone()
+    }
+
+    /// Whose certificate it is, where somebody vouches for it.
+    fn peer(&self, certificate: &CertificateDer<'_>) -> Option<Peer> {
+        let is_kin = self.kin.as_ref().is_some_and(|kin| kin.is_kin(certificate));
+        (is_kin || self.believes_devices).then(|| Peer::read(certificate, is_kin)).flatten()
+    }
+
+    fn files(&self) -> Arc<Both> {
+        self.files.get().expect("the files were read at the start")
     }
 }
 
-fn server(config: &config::Tls, clock: &Arc<Clock>) -> Result<Arc<ServerConfig>, String> {
+fn read(config: &config::Tls, clock: &Arc<Clock>, kin: Option<&Arc<Kin>>) -> Result<Arc<Both>, String> {
     let chain = pem::certificates(config.certificate_file.as_ref())?;
     let key = pem::key(config.key_file.as_ref())?;
     if let Some(began) = chain.first().and_then(peer::not_before) {
@@ -67,18 +97,34 @@ fn server(config: &config::Tls, clock: &Arc<Clock>) -> Result<Arc<ServerConfig>,
         ServerConfig::builder_with_details(Arc::new(ring::default_provider()), Arc::clone(clock) as _)
             .with_protocol_versions(versions)
             .expect("ring has suites for both versions")
-            .with_client_cert_verifier(devices(config.client_ca_file.as_deref())?)
-            .with_single_cert(chain, key)
+            .with_client_cert_verifier(visitors(config.client_ca_file.as_deref(), kin)?)
+            .with_single_cert(chain.clone(), key.clone_key())
             .map_err(|error| about(config.certificate_file.as_ref(), &error))?;
     server.alpn_protocols = vec![HTTP2.into(), HTTP1.into()];
     server.session_storage = Arc::new(NoServerSessionStorage {});
     server.send_tls13_tickets = 0;
-    Ok(Arc::new(server))
+    if let (Some(kin), Some(own)) = (kin, chain.first()) {
+        kin.renew(own);
+    }
+    let client = kin.map(|kin| kin.dial(chain, key)).transpose();
+    let client = client.map_err(|error| about(config.certificate_file.as_ref(), &error))?;
+    Ok(Arc::new(Both { server: Arc::new(server), client }))
 }
 
-/// Asks for certificates where an authority is named.
-fn devices(authorities: Option<&str>) -> Result<Arc<dyn ClientCertVerifier>, String> {
-    let Some(file) = authorities else { return Ok(WebPkiClientVerifier::no_client_auth()) };
+/// Asks for certificates where there may be siblings, or an authority is named for devices.
+fn visitors(
+    authorities: Option<&str>,
+    kin: Option<&Arc<Kin>>,
+) -> Result<Arc<dyn ClientCertVerifier>, String> {
+    let devices = authorities.map(devices).transpose()?;
+    Ok(match (kin, devices) {
+        (Some(kin), devices) => Visitors::new(Arc::clone(kin), devices),
+        (None, Some(devices)) => devices,
+        (None, None) => WebPkiClientVerifier::no_client_auth(),
+    })
+}
+
+fn devices(file: &str) -> Result<Arc<dyn ClientCertVerifier>, String> {
     let roots = pem::authorities(file.as_ref())?;
     WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::new(ring::default_provider()))
         .allow_unauthenticated()

@@ -13,6 +13,7 @@ pub mod own;
 pub mod pipe;
 pub mod ready_io;
 pub mod relay;
+pub mod resolve;
 pub mod respond;
 pub mod route;
 pub mod scratch;

@@ -1,6 +1,6 @@
 //! Pages of our own: load, identity, policy. In: what is known here and two files that the operator keeps. Out: JSON.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{
     HeaderMap, HeaderValue, StatusCode,
@@ -14,6 +14,7 @@ use crate::{
     config::Config,
     endpoint::Endpoint,
     load::report,
+    peers,
     proxy::{
         answer::ReplyBody,
         respond::{self, Refusal, Reply},
@@ -34,6 +35,19 @@ impl Files {
             nodes: config.advertise.nodes_file.clone().map(Watched::json),
         }
     }
+}
+
+/// Until a policy says otherwise.
+pub const STALE_AFTER: Duration = Duration::from_secs(5);
+
+/// `GET /v1alpha1/routes`: for peers, who prove that they are where that can be proved.
+pub fn routes(cx: &Context) -> Result<Reply, Refusal> {
+    if cx.endpoint.tls.is_some() && !cx.is_kin {
+        return Err(Outcome::Forbidden.into());
+    }
+    let table = peers::table(&cx.endpoint);
+    let text = serde_json::to_string(&table).expect("text and numbers serialise");
+    Ok(respond::json(&cx.endpoint, text, cx.form))
 }
 
 /// `GET /v1alpha1/load`.
@@ -70,8 +84,8 @@ pub fn policy(cx: &Context, request: &HeaderMap) -> Result<Reply, Refusal> {
     let endpoint = &cx.endpoint;
     let file = endpoint.files.policy.as_ref().ok_or(Refusal::from(Outcome::NotFound))?;
     let mut bundle = file.get().ok_or(Refusal::from(Outcome::NotFound))?;
-    if let Some(table) = endpoint.files.nodes.as_ref().and_then(Watched::get) {
-        bundle.endpoints = table.nodes;
+    if let Some(nodes) = listed(endpoint) {
+        bundle.endpoints = nodes;
     } else if bundle.endpoints.is_empty() && !endpoint.config.advertise.url.is_empty() {
         bundle.endpoints = vec![this_node(endpoint)];
     }
@@ -100,10 +114,21 @@ fn tag(bundle: &PolicyBundle) -> HeaderValue {
         .unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-fn this_node(endpoint: &Endpoint) -> Node {
+/// The policy, as it was last read.
+pub fn bundle(endpoint: &Endpoint) -> Option<PolicyBundle> {
+    endpoint.files.policy.as_ref().and_then(Watched::get)
+}
+
+/// The nodes that the operator lists; `None` where nobody keeps a list.
+pub fn listed(endpoint: &Endpoint) -> Option<Vec<Node>> {
+    endpoint.files.nodes.as_ref().and_then(Watched::get).map(|table| table.nodes)
+}
+
+/// This endpoint: its row of the list, or what the configuration says.
+pub fn this_node(endpoint: &Endpoint) -> Node {
     let advertise = &endpoint.config.advertise;
-    let table = endpoint.files.nodes.as_ref().and_then(Watched::get);
-    let row = table.and_then(|table| table.nodes.into_iter().find(|node| node.name == advertise.endpoint_id));
+    let row =
+        listed(endpoint).and_then(|nodes| nodes.into_iter().find(|node| node.name == advertise.endpoint_id));
     row.unwrap_or_else(|| Node {
         name: advertise.endpoint_id.clone(),
         url: advertise.url.clone(),

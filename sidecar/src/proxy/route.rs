@@ -27,7 +27,7 @@ use crate::{
         headers,
         http1::head::is_authority,
         incoming::Incoming,
-        infer, own, relay,
+        infer, own, relay, resolve,
         respond::{self, LoadForm, Refusal, Reply},
     },
 };
@@ -50,6 +50,8 @@ pub struct Context {
     pub source: Source,
     pub peer: Option<Arc<Peer>>,
     pub device: Option<Device>,
+    /// A sidecar of the same model asks.
+    pub is_kin: bool,
     pub form: Option<LoadForm>,
 }
 
@@ -74,6 +76,7 @@ impl Requests {
             source: self.source,
             peer: self.peer.clone(),
             device: None,
+            is_kin: false,
         };
         let (mut reply, is_cut) = match dispatch(&mut cx, request, &self.pace).await {
             Ok(reply) => (reply, false),
@@ -138,6 +141,9 @@ async fn dispatch(
         return Box::pin(grpc::dispatch(cx, request)).await;
     }
     let target = find(cx, &request).map_err(|refusal| counted(cx, refusal))?;
+    if cx.is_kin && matches!(target, Target::Infer | Target::Relay | Target::Resolve) {
+        return Err(counted(cx, Outcome::Forbidden.into()));
+    }
     match (target, cx.endpoint.upstream.clone()) {
         (Target::Infer, Some(upstream)) => infer::infer(cx, &upstream, request).await,
         (Target::Infer, None) => Err(counted(cx, Outcome::NotFound.into())),
@@ -146,6 +152,8 @@ async fn dispatch(
         (Target::Load, _) => Ok(own::load(cx)),
         (Target::Endpoint, _) => Ok(own::endpoint(cx)),
         (Target::Policy, _) => own::policy(cx, request.headers()),
+        (Target::Routes, _) => own::routes(cx),
+        (Target::Resolve, _) => Box::pin(resolve::resolve(cx, request)).await,
     }
 }
 
@@ -163,6 +171,10 @@ fn check(cx: &mut Context, request: &mut Request<Incoming>) -> Result<(), Refusa
     let version = request.version();
     headers::mark(request.headers_mut(), version);
     let endpoint = &cx.endpoint;
+    cx.is_kin = cx.peer.as_ref().is_some_and(|peer| peer.is_kin);
+    if cx.is_kin {
+        return Ok(());
+    }
     cx.device = endpoint.auth.device(cx.peer.as_deref(), request.headers_mut(), endpoint.clock.now())?;
     Ok(())
 }

@@ -353,6 +353,29 @@ fn no_token_is_judged_by_a_clock_before_the_own_certificate() {
     assert_eq!(caller.with_token(&issuer.es256(&from)).outcome(), "served");
 }
 
+/// The operator says when the policy was issued, by a clock that is right.
+#[test]
+fn no_token_is_judged_by_a_clock_before_the_policy_was_issued() {
+    const YEAR_3000: u64 = 32_503_680_000;
+    let server = Server::start();
+    let issuer = Issuer::new();
+    let policy = |issued: u64| {
+        json!({"revision": "1-a", "issuedAtUnixSeconds": issued, "model": {"name": "m"}, "policy": {},
+            "deadlines": {"defaultMilliseconds": 1, "maxMilliseconds": 1}, "maxPayloadBytes": 1})
+    };
+    let sidecar = tokens_with(&server, &issuer, |config| {
+        let folder = Path::new(config["drainSocket"].as_str().unwrap()).parent().unwrap().to_owned();
+        config["policyFile"] = json!(folder.join("policy.json"));
+    });
+    let caller = Caller { sidecar: &sidecar, config: SITE.client() };
+    let until = |at: u64| issuer.es256(&with(&issuer.claims(), "exp", json!(at)));
+    let token = until(now() + 3_600);
+    assert_eq!(caller.with_token(&token).outcome(), "served");
+    sidecar.folder.file("policy.json", policy(YEAR_3000).to_string());
+    eventually("its end", || caller.with_token(&token).status == 401);
+    assert_eq!(caller.with_token(&until(YEAR_3000 + 3_600)).outcome(), "served");
+}
+
 fn with(claims: &Value, key: &str, value: Value) -> Value {
     let mut claims = claims.clone();
     match value {

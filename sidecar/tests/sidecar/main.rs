@@ -29,6 +29,7 @@ mod order;
 mod outcomes;
 mod pages;
 mod passage;
+mod peers;
 mod quota;
 mod readiness;
 mod reflection;

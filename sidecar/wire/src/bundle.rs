@@ -14,6 +14,10 @@ pub struct PolicyBundle {
     /// Uid of the offload: one that is deleted and created again counts its generations anew. Empty outside a cluster.
     #[serde(default)]
     pub offload_uid: String,
+    /// It was not issued before this moment, by the clock of the API server: seconds since 1970. No clock that is right tells
+    /// an earlier time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_at_unix_seconds: Option<u64>,
     /// The model.
     pub model: BundleModel,
     /// The owner's wishes.

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{base64, protobuf};
 
+/// Number of the protobuf field.
+const NAMED_METRICS: u8 = 8;
+
 /// How loaded an endpoint is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LoadReport {
@@ -87,7 +90,6 @@ impl LoadReport {
     /// The message as protobuf, zero fields left out.
     #[must_use]
     pub fn to_protobuf(&self) -> Vec<u8> {
-        const NAMED_METRICS: u8 = 8;
         let mut message = Vec::new();
         for (field, _, value) in self.figures().into_iter().filter(|(_, _, value)| *value != 0.0) {
             protobuf::double(&mut message, field, value);
@@ -98,6 +100,41 @@ impl LoadReport {
             protobuf::bytes(&mut message, NAMED_METRICS, &entry);
         }
         message
+    }
+
+    /// Reads a message of the out-of-band stream. What it does not say is 0, and what is not known here is left out.
+    #[must_use]
+    pub fn from_protobuf(message: &[u8]) -> Self {
+        let mut report = Self::default();
+        for (field, value) in protobuf::double_fields(message) {
+            match field {
+                9 => report.application_utilization = value,
+                6 => report.rps_fractional = value,
+                7 => report.eps = value,
+                1 => report.cpu_utilization = value,
+                2 => report.mem_utilization = value,
+                _ => {}
+            }
+        }
+        for (_, entry) in
+            protobuf::byte_fields(message).filter(|(field, _)| *field == u64::from(NAMED_METRICS))
+        {
+            let key = protobuf::byte_fields(entry).find(|(field, _)| *field == 1);
+            let value = protobuf::double_fields(entry).find(|(field, _)| *field == 2);
+            let value = value.map_or(0.0, |(_, value)| value);
+            let named = &mut report.named_metrics;
+            match key.map_or(&[][..], |(_, key)| key) {
+                b"in_flight" => named.in_flight = value,
+                b"queued" => named.queued = value,
+                b"estimated_wait_ms" => named.estimated_wait_ms = value,
+                b"service_p50_ms" => named.service_p50_ms = value,
+                b"service_p95_ms" => named.service_p95_ms = value,
+                b"draining" => named.draining = value,
+                b"not_ready" => named.not_ready = value,
+                _ => {}
+            }
+        }
+        report
     }
 
     /// The value of the header and trailer `endpoint-load-metrics-bin`.

@@ -72,10 +72,18 @@ pub fn number_fields(message: &[u8]) -> impl Iterator<Item = (u64, u64)> {
     )
 }
 
+/// The doubles among them.
+pub fn double_fields(message: &[u8]) -> impl Iterator<Item = (u64, f64)> {
+    fields(message).filter_map(
+        |(field, value)| if let Value::Double(double) = value { Some((field, double)) } else { None },
+    )
+}
+
 enum Value<'a> {
     Number(u64),
+    Double(f64),
     Bytes(&'a [u8]),
-    /// Of a fixed length.
+    /// Of another fixed length.
     Other,
 }
 
@@ -87,7 +95,7 @@ fn take_field<'a>(from: &mut &'a [u8]) -> Option<(u64, Value<'a>)> {
     let key = take_varint(from)?;
     let value = match key & 7 {
         0 => Value::Number(take_varint(from)?),
-        1 => take(from, 8).map(|_| Value::Other)?,
+        1 => Value::Double(f64::from_le_bytes(take(from, 8)?.try_into().ok()?)),
         2 => {
             let length = take_varint(from)?;
             Value::Bytes(take(from, length)?)

@@ -132,6 +132,8 @@ pub struct Credits {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PeerTable {
+    /// The model that all of them serve.
+    pub model: String,
     /// One row for each process.
     pub pods: Vec<PeerRow>,
 }

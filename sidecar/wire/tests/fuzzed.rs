@@ -8,9 +8,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use wire::{
     Digest, EndpointInfo, LoadReport, NodeTable, Outcome, PolicyBundle, Problem,
     grpc::{self, FrameHead},
+    load::NamedMetrics,
     name,
     path::Target,
     protobuf,
+    routes::{PeerTable, RouteQuestion},
 };
 
 const JSON: &[&str] = &[
@@ -166,6 +168,7 @@ fn fuzzed_load_reports() {
                 ("service_p50_ms", named.service_p50_ms),
                 ("service_p95_ms", named.service_p95_ms),
                 ("draining", named.draining),
+                ("not_ready", named.not_ready),
             ];
             let want: Vec<(String, f64)> = want
                 .into_iter()
@@ -173,11 +176,45 @@ fn fuzzed_load_reports() {
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect();
             assert_eq!(figures(&report.to_protobuf()), want);
+            assert_eq!(LoadReport::from_protobuf(&report.to_protobuf()), report);
             assert_eq!(report.to_text_header().matches('=').count(), want.len());
             for header in [report.to_json_header(), report.to_text_header(), report.to_binary_header()] {
                 assert!(header.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{header}");
             }
             Some(want.len())
+        },
+    );
+}
+
+/// What a peer streams.
+#[test]
+fn fuzzed_load_messages() {
+    let full = LoadReport {
+        application_utilization: 1.5,
+        named_metrics: NamedMetrics { queued: 2.0, not_ready: 1.0, ..NamedMetrics::default() },
+        ..LoadReport::default()
+    };
+    fuzz::run(&[&full.to_protobuf(), b""], &["queued", "eps", "draining", "B\u{12}\n\u{6}"], |bytes| {
+        let report = LoadReport::from_protobuf(bytes);
+        let again = LoadReport::from_protobuf(&report.to_protobuf());
+        // Not a number is no number's equal.
+        assert_eq!(again.to_protobuf(), report.to_protobuf());
+        Some(figures(&report.to_protobuf()).len())
+    });
+}
+
+/// What devices ask and peers tell.
+#[test]
+fn fuzzed_routes() {
+    let question = br#"{"model":{"name":"m","digest":"sha256:"},"payloadBytes":1,"deadlineMilliseconds":2,"dataClass":"Public",
+        "device":{"class":"c","zoneHint":"z"},"observed":[{"endpointId":"e","rttMilliseconds":1.5}],"exclude":["x"]}"#;
+    let table = br#"{"model":"m","pods":[{"instance":"i","endpointId":"e","maxConcurrency":4,"load":{}}]}"#;
+    fuzz::run(
+        &[question, table],
+        &[JSON, &["\"model\":", "\"pods\":", "\"load\":", "1e39"]].concat(),
+        |bytes| {
+            let question = again::<RouteQuestion>(bytes).map(|question| question.observed.len());
+            (question, again::<PeerTable>(bytes).map(|table| table.pods.len()))
         },
     );
 }

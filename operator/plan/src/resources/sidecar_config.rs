@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use wire::config::{Advertise, Drain, Limits, LoadHeader, Model, SidecarConfig, Upstream};
+use wire::config::{Advertise, Drain, Limits, LoadHeader, Model, Peers, SidecarConfig, Upstream};
 
 use super::{canonical, credentials, meta, paths};
 use crate::{Valid, names};
@@ -42,6 +42,7 @@ fn config(valid: &Valid) -> SidecarConfig {
             nodes_file: Some(format!("{}/{}", paths::POLICY_FOLDER, paths::NODES_KEY)),
             ..Advertise::default()
         },
+        peers: Peers { dns: Some(peers(valid)), addresses: Vec::new() },
         load_header: LoadHeader::OnRequest,
         drain: Drain {
             quiet_milliseconds: milliseconds(paths::QUIET),
@@ -51,6 +52,11 @@ fn config(valid: &Valid) -> SidecarConfig {
         policy_file: Some(format!("{}/{}", paths::POLICY_FOLDER, paths::POLICY_KEY)),
         trace_collector: None,
     }
+}
+
+/// The headless Service, as pods look it up.
+fn peers(valid: &Valid) -> String {
+    format!("{}.{}.svc:{}", names::peers(&valid.name), valid.namespace, paths::ENDPOINT_PORT)
 }
 
 fn upstream(valid: &Valid) -> Upstream {

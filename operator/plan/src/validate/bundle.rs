@@ -10,6 +10,7 @@ pub fn bundle(offload: &InferenceOffload, admission: &Admission, model: &ValidMo
     let mut bundle = PolicyBundle {
         revision: String::new(),
         offload_uid: offload.metadata.uid.clone().unwrap_or_default(),
+        issued_at_unix_seconds: None,
         model: bundle::BundleModel {
             name: model.name.clone(),
             version: Some(model.version.clone()),
@@ -29,6 +30,8 @@ pub fn bundle(offload: &InferenceOffload, admission: &Admission, model: &ValidMo
     let content = serde_json::to_vec(&bundle).expect("a bundle is a tree of plain values");
     let generation = offload.metadata.generation.unwrap_or_default();
     bundle.revision = format!("{generation}-{}", names::short_hash(&content));
+    let created = offload.metadata.creation_timestamp.as_ref();
+    bundle.issued_at_unix_seconds = created.and_then(|time| u64::try_from(time.0.as_second()).ok());
     bundle
 }
 

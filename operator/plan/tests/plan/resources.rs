@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::{
+    api::core::v1::{Pod, Service},
+    apimachinery::pkg::apis::meta::v1::Time,
+};
 use plan::{Inputs, Resources, names};
 use serde_json::Value;
 
@@ -107,6 +110,28 @@ fn the_policy_of_an_offload_that_was_created_again_is_another_one() {
     assert_eq!(second.offload_uid, "second");
     assert_ne!(first.offload_uid, second.offload_uid);
     assert_ne!(first.revision, second.revision, "its ETag must not be the old one's");
+}
+
+#[test]
+fn the_policy_says_when_it_was_issued_at_the_earliest() {
+    let at = |seconds| Some(Time(jiff::Timestamp::from_second(seconds).unwrap()));
+    let issued = |offload, pods: &[i64]| {
+        let plan = planned(|inputs| {
+            inputs.offload.metadata.creation_timestamp = at(offload);
+            let pod = |seconds: &i64| {
+                let mut pod = Pod::default();
+                pod.metadata.creation_timestamp = at(*seconds);
+                pod
+            };
+            inputs.world.pods = pods.iter().map(pod).collect();
+        });
+        let text = &plan.policy.data.unwrap()["policy.json"];
+        serde_json::from_str::<wire::PolicyBundle>(text).unwrap()
+    };
+    assert_eq!(issued(1_000, &[]).issued_at_unix_seconds, Some(1_000));
+    let later = issued(1_000, &[3_000, 2_000]);
+    assert_eq!(later.issued_at_unix_seconds, Some(3_000), "a pod is younger");
+    assert_eq!(later.revision, issued(1_000, &[]).revision, "that alone is no news to devices");
 }
 
 fn bundle(change: fn(&mut Inputs)) -> wire::PolicyBundle {
