@@ -53,7 +53,8 @@ pub struct Figures {
     /// Seconds until a silent server gets a tenth of its usual queries; `null` when it never came to that, or no server
     /// was silent.
     pub noticed: Option<f64>,
-    /// Seconds until a server that is back gets half of its usual queries again.
+    /// Seconds until a server that is back gets half of its usual queries again, 0 where none was silent; `null` when that
+    /// takes more than 5 s.
     pub forgotten: Option<f64>,
 }
 

@@ -33,7 +33,8 @@ fn no_answer_is_faster_than_the_network_and_none_slower_than_the_deadline() {
     for policy in Name::ALL {
         let seconds = edge::run(&short::edge(), 0.9, policy, 7).seconds;
         let (least, most) = seconds.iter().fold((f32::MAX, 0.0_f32), |(a, b), it| (a.min(*it), b.max(*it)));
-        assert!(0.005 < least && most <= 0.301, "{}: {least} to {most}", policy.word());
+        // A round trip of 5 ms, and a batch of one light request on the fastest node.
+        assert!(0.0101 < least && most <= 0.301, "{}: {least} to {most}", policy.word());
     }
 }
 

@@ -4,6 +4,7 @@
 mod agenda;
 mod conservation;
 mod determinism;
+mod memory;
 mod oracle;
 mod published;
 mod short;
