@@ -1,8 +1,8 @@
 //! The fleet simulator: load balancing as published by others and as shipped by us, in virtual time and the same for the
 //! same seed. `docs/simulation.md` has what it shows.
 //!
-//! In reading order: [`ramp`] and [`edge`] are what is simulated, [`world`] runs it, [`server`] stands behind the balancer, [`policy`]
-//! are the balancers, [`show`], [`report`] and [`cli`] what people see.
+//! In reading order: [`ramp`] and [`edge`] are what is simulated, [`world`] runs it, [`server`] stands behind the balancer,
+//! [`policy`] are the balancers, [`show`], [`report`] and [`cli`] what people see.
 
 pub mod agenda;
 pub mod cli;
