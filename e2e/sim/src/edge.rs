@@ -86,7 +86,10 @@ pub struct Bursts {
 }
 
 /// Control messages per query that a policy may send.
-pub const BUDGET: f64 = 0.1;
+pub const MESSAGES_MAX: f64 = 0.1;
+
+/// What policies are told to spend of that: whether a probe is sent is chance, and a run of bad luck must not exceed it.
+pub const BUDGET: f64 = 0.097;
 
 impl Default for Parameters {
     fn default() -> Self {

@@ -96,7 +96,7 @@ fn edge_musts(edge: &Means) -> Vec<Check> {
         must(
             "at most 0.1 control messages per request at the edge, give or take 2 % by chance",
             format!("{messages:.3}"),
-            messages <= edge::BUDGET * 1.02,
+            messages <= edge::MESSAGES_MAX,
         ),
         must(
             "ours forgets a crash within 2 s",
