@@ -62,7 +62,7 @@ pub fn call(url: &str, method: &str, message: Option<&[u8]>, arguments: &[&str])
     };
     Ok(Ended {
         status: value("grpc-status")
-            .with_context(|| format!("no status, {}: {lines}", output.status))?
+            .with_context(|| format!("no status ({}): {lines}", output.status))?
             .parse()?,
         outcome: value("longshore-outcome").unwrap_or_default(),
         message: output.stdout.get(5..).unwrap_or_default().to_vec(),

@@ -1,27 +1,37 @@
 //! A new model while devices send, with every accelerator taken; and an operator that dies on the way.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant, SystemTime},
+};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 use e2e::{
     cluster::{self, POD, SOON, apply, endpoints, get, kubectl, list, pods},
     device::{Device, from_place, not_answered},
-    manifest, node, wait,
+    grpc, manifest, node, wait,
 };
 use serde_json::{Value, json};
 
 use crate::scale::within_accelerators;
 
 /// Four pods on four accelerators take a new model; a device that knows both nodes, and cannot help itself, loses none of
-/// 2,000 requests.
+/// 2,000 requests. Streams that are open for long end in words and not in a cut.
 pub fn rollout_under_load(namespace: &str) -> Result<()> {
     let mut offload = four(namespace)?;
     let digest = next(&mut offload)?;
     let ready = get(namespace, &["iof", "person"])?;
     let watch = Device::thin(&endpoints(&ready), 2_000).watch(10)?;
     watch.until("answers from the edge", 50, SOON, |line| line["place"] == "edge")?;
+    let streams: Vec<Stream> = endpoints(&ready).into_iter().map(Stream::begin).collect();
     apply(&offload.to_string())?;
     rolled(namespace, &digest)?;
+    let ends = streams.into_iter().map(Stream::finish).collect::<Result<Vec<usize>>>()?;
+    ensure!(ends.iter().all(|ends| *ends > 0), "streams that ended as draining: {ends:?}");
     within_accelerators(namespace)?;
     watch.until("answers of the new model", 50, SOON, |line| line["modelDigest"] == digest.as_str())?;
     wait::until_true("2,000 requests", Duration::from_secs(180), || {
@@ -98,6 +108,51 @@ fn rolled(namespace: &str, digest: &str) -> Result<()> {
         );
         Ok(true)
     })
+}
+
+/// One client of a node that has a stream of load reports all the time.
+struct Stream {
+    stop: Arc<AtomicBool>,
+    client: JoinHandle<Result<usize>>,
+}
+
+impl Stream {
+    fn begin(url: String) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let client = thread::spawn(move || {
+            let mut ends = 0;
+            while !stopped.load(Ordering::Relaxed) {
+                ends += usize::from(ends_as_draining(&url)?);
+            }
+            Ok(ends)
+        });
+        Self { stop, client }
+    }
+
+    /// How many of its streams the node ended, each with a word.
+    fn finish(self) -> Result<usize> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.client.join().map_err(|_| anyhow!("the client of a stream panicked"))?
+    }
+}
+
+/// One stream. It ends in the node's words, or in the client's own time, or it cannot begin where no pod is ready; a cut is
+/// an error.
+fn ends_as_draining(url: &str) -> Result<bool> {
+    const STREAM: &str = "xds.service.orca.v3.OpenRcaService/StreamCoreMetrics";
+    const NO_CONNECTION: &str = "exit status: 7)";
+    const OWN_TIME: &str = "exit status: 28)";
+    match grpc::call(url, STREAM, Some(&[]), &["--http2-prior-knowledge", "--max-time", "15"]) {
+        Ok(ended) => {
+            ensure!(ended.status == 14 && ended.outcome == "draining", "{ended:?}");
+            Ok(true)
+        }
+        Err(error) if [NO_CONNECTION, OWN_TIME].iter().any(|end| error.to_string().contains(end)) => {
+            Ok(false)
+        }
+        Err(error) => Err(error.context("a stream was cut")),
+    }
 }
 
 /// Moments that differ from run to run; the seed is printed.
