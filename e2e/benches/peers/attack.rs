@@ -19,7 +19,7 @@ pub enum Attack {
     Connections,
     /// 50 heads of 64 KiB a second.
     HeaderBombs,
-    /// 200 bodies of which a byte comes every 100 ms.
+    /// 200 bodies of which a byte comes every 100 ms, not all in the same moment.
     SlowBodies,
     /// 1,000 streams of HTTP/2 a second, reset at once.
     Resets,
@@ -47,7 +47,7 @@ impl Attack {
         let mut tasks = JoinSet::new();
         match self {
             Self::HalfHeads => (0..512).for_each(|_| drop(tasks.spawn(half_head(address)))),
-            Self::SlowBodies => (0..200).for_each(|_| drop(tasks.spawn(slow_body(address)))),
+            Self::SlowBodies => (0..200).for_each(|number| drop(tasks.spawn(slow_body(address, number)))),
             Self::Connections => drop(tasks.spawn(connections(address))),
             Self::HeaderBombs => drop(tasks.spawn(header_bombs(address))),
             Self::Resets => drop(tasks.spawn(resets(address))),
@@ -77,7 +77,8 @@ async fn half_head(address: SocketAddr) {
     }
 }
 
-async fn slow_body(address: SocketAddr) {
+async fn slow_body(address: SocketAddr, number: u64) {
+    sleep(Duration::from_micros(500 * number)).await;
     let words = [HEAD, b"content-length: 100000\r\n\r\n"].concat();
     loop {
         let mut stream = opened(address, &words).await;

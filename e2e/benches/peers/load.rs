@@ -8,13 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use tokio::{
-    io::AsyncWriteExt as _,
-    net::TcpStream,
-    sync::watch,
-    task::JoinSet,
-    time::{MissedTickBehavior, interval, timeout},
-};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, sync::watch, task::JoinSet, time::timeout};
 
 use crate::http1;
 
@@ -90,21 +84,6 @@ impl Load {
             load.connections.push(connection);
         }
         Ok(load)
-    }
-
-    /// Asks over the first connection every so often, for a while. A time begins when the request was due, so that one that
-    /// had to wait for another is not left out.
-    pub async fn paced(&mut self, every: Duration, time: Duration) -> Result<Run> {
-        let connection = self.connections.first_mut().context("no connection")?;
-        let mut ticks = interval(every);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-        let (mut run, until) = (Run::default(), Instant::now() + time);
-        while Instant::now() < until {
-            let due = ticks.tick().await;
-            connection.ask(&self.request).await?;
-            run.times.push(due.elapsed().as_secs_f64());
-        }
-        Ok(run)
     }
 
     /// Goes on for a while.

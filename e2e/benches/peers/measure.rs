@@ -8,7 +8,6 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use tokio::time::sleep;
 
 use crate::{
     attack::Attack,
@@ -51,7 +50,7 @@ enum How {
     Grpc(usize, usize),
     /// The middle time at one connection, in microseconds; `direct` is taken from it.
     Added(Processors),
-    /// The slowest hundredth at one connection that asks a thousand times a second, in microseconds.
+    /// The slowest hundredth of honest clients, in milliseconds.
     Slowest,
     /// So many times the capacity of the server behind: a share, in percent.
     Overload(u32, fn(&Figures) -> f64),
@@ -79,12 +78,6 @@ pub struct Bed {
 /// Long enough that the kernel's clock for processor time, 10 ms, is a hundredth.
 const RUN: Duration = Duration::from_millis(1200);
 const WARM_UP: Duration = Duration::from_millis(100);
-/// An attack is in full swing by then.
-const SETTLED: Duration = Duration::from_millis(300);
-/// Enough for a hundredth to be thirty.
-const PACED: Duration = Duration::from_secs(3);
-const PACE: Duration = Duration::from_millis(1);
-
 /// Everything that is measured, in the order of the page.
 pub fn all() -> Vec<Measure> {
     [of_requests(), under_attack(), overloaded(), of_memory()].into_iter().flatten().collect()
@@ -126,7 +119,7 @@ fn under_attack() -> Vec<Measure> {
         SIDECAR.under(Attack::SlowBodies),
         SIDECAR.under(Attack::Resets),
     ];
-    vec![new("honest", "p99 of an honest client, 1,000 requests a second", "us", How::Slowest, &arms)]
+    vec![new("honest", "p99 of honest clients, model of 5 ms", "ms", How::Slowest, &arms)]
 }
 
 fn overloaded() -> Vec<Measure> {
@@ -216,13 +209,7 @@ async fn one(how: How, arm: Arm, bed: &Bed, round: usize) -> Result<(f64, Option
             load.run(WARM_UP).await?;
             Ok((load.run(RUN).await?.median() * 1e6, None))
         }
-        How::Slowest => {
-            let _awake = process::spin()?;
-            let mut load = Load::start(address, 1, &load::small()).await?;
-            let _attack = arm.attack.map(|attack| attack.begin(address));
-            sleep(SETTLED).await;
-            Ok((load.paced(PACE, PACED).await?.percentile(99) * 1e6, None))
-        }
+        How::Slowest => Ok((overload::slowest(arm.attack, &bed.folder).await? * 1e3, None)),
         How::Overload(factor, figure) => {
             let known = bed.overload.borrow().get(&(round, factor)).copied();
             let figures = match known {

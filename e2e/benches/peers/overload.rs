@@ -1,6 +1,6 @@
-//! The sidecar before a model server of a known rate, and more requests than that: four at once, 20 ms each. In: how many
-//! times the capacity is asked. Out: what became of the requests. A device here waits for 100 ms and needs 50 ms to answer
-//! itself.
+//! The sidecar before a model server of a known rate, four requests at once. In: how many times the capacity is asked, or
+//! what goes on beside honest clients. Out: what became of the requests. A device here waits for 100 ms and needs 50 ms to
+//! answer itself.
 
 use std::{
     io::{Read as _, Write as _},
@@ -20,13 +20,16 @@ use tokio::{
 };
 
 use crate::{
-    load::{self, Connection},
+    attack::Attack,
+    load::{self, Connection, Load},
     process::Process,
     proxy,
 };
 
 const SLOTS: u32 = 4;
+/// How long each takes: under an overload, and beside an attack.
 const SERVICE: Duration = Duration::from_millis(20);
+const FAST: Duration = Duration::from_millis(5);
 const DEADLINE: Duration = Duration::from_millis(100);
 const LOCAL: Duration = Duration::from_millis(50);
 const TIME: Duration = Duration::from_secs(4);
@@ -54,7 +57,7 @@ struct Ended {
 
 /// Asks `factor` times what the server can do.
 pub async fn run(factor: u32, folder: &Path) -> Result<Figures> {
-    let (address, _process) = start(folder).await?;
+    let (address, _process) = start(folder, SERVICE).await?;
     let request = load::within(DEADLINE);
     let rate = f64::from(SLOTS) / SERVICE.as_secs_f64() * f64::from(factor);
     drop(ask(address, &request, rate, WARM_UP).await?);
@@ -105,8 +108,19 @@ fn uniform(state: &mut u64) -> f64 {
     ((*state >> 11) + 1) as f64 / (1_u64 << 53) as f64
 }
 
-async fn start(folder: &Path) -> Result<(SocketAddr, Process)> {
-    let server = serve()?;
+/// The slowest hundredth of clients that ask again when they are answered, as many as there are slots, in seconds.
+pub async fn slowest(attack: Option<Attack>, folder: &Path) -> Result<f64> {
+    /// An attack is in full swing by then.
+    const SETTLED: Duration = Duration::from_millis(500);
+    let (address, _process) = start(folder, FAST).await?;
+    let mut load = Load::start(address, SLOTS as usize, &load::within(DEADLINE)).await?;
+    let _attack = attack.map(|attack| attack.begin(address));
+    sleep(SETTLED).await;
+    Ok(load.run(TIME).await?.percentile(99))
+}
+
+async fn start(folder: &Path, service: Duration) -> Result<(SocketAddr, Process)> {
+    let server = serve(service)?;
     let folder = folder.join("overload");
     std::fs::create_dir_all(&folder)?;
     let port = proxy::port()?;
@@ -139,7 +153,7 @@ async fn start(folder: &Path) -> Result<(SocketAddr, Process)> {
 }
 
 /// The server: a thread for each connection, which sleeps.
-fn serve() -> Result<SocketAddr> {
+fn serve(service: Duration) -> Result<SocketAddr> {
     const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
@@ -150,7 +164,7 @@ fn serve() -> Result<SocketAddr> {
                 // A small request comes in one piece.
                 while let Ok(1..) = stream.read(&mut buffer) {
                     if buffer.starts_with(b"POST") {
-                        thread::sleep(SERVICE);
+                        thread::sleep(service);
                     }
                     if stream.write_all(ANSWER).is_err() {
                         return;

@@ -94,7 +94,7 @@ fn edge_musts(edge: &Means) -> Vec<Check> {
     }));
     vec![
         must(
-            "at most 0.1 control messages per request at the edge, give or take 2 % by chance",
+            "at most 0.1 control messages per request at the edge",
             format!("{messages:.3}"),
             messages <= edge::MESSAGES_MAX,
         ),
