@@ -27,11 +27,15 @@ pub fn rollout_under_load(namespace: &str) -> Result<()> {
     let ready = get(namespace, &["iof", "person"])?;
     let watch = Device::thin(&endpoints(&ready), 2_000).watch(10)?;
     watch.until("answers from the edge", 50, SOON, |line| line["place"] == "edge")?;
-    let streams: Vec<Stream> = endpoints(&ready).into_iter().map(Stream::begin).collect();
+    // So many that, whichever pod of a node each leads to, some are at one that leaves.
+    const STREAMS_EACH: usize = 4;
+    let nodes = endpoints(&ready).into_iter();
+    let streams: Vec<Stream> = nodes.flat_map(|url| vec![url; STREAMS_EACH]).map(Stream::begin).collect();
     apply(&offload.to_string())?;
     rolled(namespace, &digest)?;
-    let ends = streams.into_iter().map(Stream::finish).collect::<Result<Vec<usize>>>()?;
-    ensure!(ends.iter().all(|ends| *ends > 0), "streams that ended as draining: {ends:?}");
+    let ends = streams.into_iter().map(Stream::finish).sum::<Result<usize>>()?;
+    println!("    {ends} streams ended by pods that left");
+    ensure!(ends > 0, "no stream was at a pod that left");
     within_accelerators(namespace)?;
     watch.until("answers of the new model", 50, SOON, |line| line["modelDigest"] == digest.as_str())?;
     wait::until_true("2,000 requests", Duration::from_secs(180), || {
