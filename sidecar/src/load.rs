@@ -3,10 +3,11 @@
 
 use std::time::Instant;
 
-use admission::load::{self, Claim, Surroundings};
+use admission::{
+    admit::Situation,
+    load::{self, Claim, Surroundings},
+};
 use wire::LoadReport;
-
-use admission::admit::Situation;
 
 use crate::{drain::Phase, endpoint::Endpoint};
 

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use tokio::{
     sync::mpsc,
@@ -146,9 +146,9 @@ async fn start(folder: &Path, service: Duration) -> Result<(SocketAddr, Process)
         let asked = async { Connection::open(address).await?.ask_any(&load::within(DEADLINE)).await };
         match asked.await {
             Ok(true) => return Ok((address, process)),
-            other if until < Instant::now() => other.map(drop).context("the sidecar does not answer")?,
-            _ => sleep(Duration::from_millis(20)).await,
+            other => ensure!(Instant::now() < until, "the sidecar does not answer: {other:?}"),
         }
+        sleep(Duration::from_millis(20)).await;
     }
 }
 

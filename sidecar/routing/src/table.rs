@@ -54,12 +54,14 @@ impl Table {
         }
         // An instant before the machine's start cannot be told.
         let heard = now.checked_sub(age).unwrap_or(now);
-        let was_at = self.by_instance.get(&row.instance).copied();
+        let known = self.by_instance.get(&row.instance).copied();
+        let moved_from = known.filter(|at| self.endpoints[*at].identity.id != row.endpoint_id);
+        if moved_from.is_some() && !is_direct {
+            return;
+        }
         let Some(index) = self.place(now, row, source) else { return };
-        match was_at.filter(|was| *was != index) {
-            Some(_) if !is_direct => return,
-            Some(was) => self.endpoints[was].forget(&row.instance),
-            None => {}
+        if let Some(before) = moved_from {
+            self.endpoints[before].forget(&row.instance);
         }
         if self.endpoints[index].learn(row, source, heard, next) {
             self.by_instance.insert(row.instance.clone(), index);

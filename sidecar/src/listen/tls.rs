@@ -69,13 +69,14 @@ impl Tls {
         self.kin.as_ref()?.dial(tries)
     }
 
-    /// Whose certificate it is, where somebody vouches for it. A sibling's key must have counted before the handshake and
-    /// after, so that it did when the handshake judged it.
+    /// Whose certificate it is, where somebody vouches for it. The keys of siblings must have been the same before the
+    /// handshake and after: as what the handshake judged it is not told, and a renewal can come between.
     fn peer(&self, certificate: &CertificateDer<'_>, before: Option<&[kin::Key]>) -> Option<Peer> {
-        let counted =
+        let was_kin =
             kin::key_of(certificate).is_some_and(|key| before.is_some_and(|keys| keys.contains(&key)));
-        let is_kin = counted && self.kin.as_ref().is_some_and(|kin| kin.is_kin(certificate));
-        (is_kin || self.believes_devices).then(|| Peer::read(certificate, is_kin)).flatten()
+        let is_kin = self.kin.as_ref().is_some_and(|kin| kin.is_kin(certificate));
+        let is_device = self.believes_devices && !is_kin;
+        (was_kin == is_kin && (is_kin || is_device)).then(|| Peer::read(certificate, is_kin)).flatten()
     }
 }
 

@@ -25,6 +25,7 @@ use routing::{
 use tokio::{net::lookup_host, sync::Semaphore, task::AbortHandle, time::sleep};
 use wire::{
     LoadReport,
+    bundle::OffloadPolicy,
     routes::{PeerRow, PeerTable},
 };
 
@@ -84,7 +85,8 @@ impl Peers {
         // Without chance there is no TLS either, and nothing to serve.
         SystemRandom::new().fill(&mut bytes).expect("the system draws random numbers");
         let number = u64::from_le_bytes(bytes);
-        let known = Known { stale_after: own::STALE_AFTER, ..Known::default() };
+        let stale_after = OffloadPolicy::default().load_stale_after_milliseconds;
+        let known = Known { stale_after: Duration::from_millis(stale_after.into()), ..Known::default() };
         Arc::new(Self {
             instance: format!("{number:016x}"),
             // All sidecars of a model have one configuration, and none reports more often than it says.

@@ -1,6 +1,6 @@
 //! Pages of our own: load, identity, policy. In: what is known here and two files that the operator keeps. Out: JSON.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::{
     HeaderMap, HeaderValue, StatusCode,
@@ -36,9 +36,6 @@ impl Files {
         }
     }
 }
-
-/// Until a policy says otherwise.
-pub const STALE_AFTER: Duration = Duration::from_secs(5);
 
 /// `GET /v1alpha1/routes`: for peers, who prove that they are where that can be proved.
 pub fn routes(cx: &Context) -> Result<Reply, Refusal> {

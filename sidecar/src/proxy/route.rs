@@ -10,7 +10,7 @@ use http::{
 use hyper::body::{self, Body};
 use wire::{Outcome, grpc::CONTENT_TYPE as GRPC, path::Target};
 
-use admission::{party::Device, party::Party, party::Source};
+use admission::party::{Device, Party, Source};
 
 use crate::{
     auth::peer::Peer,

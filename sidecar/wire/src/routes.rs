@@ -26,9 +26,6 @@ pub struct RouteQuestion {
     /// Time from sending a request to its answer, in milliseconds; the model's default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_milliseconds: Option<u32>,
-    /// 1 is the highest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub priority: Option<u8>,
     /// What the input is; `Restricted` has no route.
     #[serde(default)]
     pub data_class: DataClass,
@@ -58,8 +55,6 @@ pub struct RouteModel {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RouteDevice {
-    /// Its class, such as `ar-glasses`.
-    pub class: String,
     /// The site where it believes to be; endpoints there are taken to be nearer.
     pub zone_hint: String,
 }

@@ -33,7 +33,7 @@ pub struct Endpoint {
     pub standing: Standing,
     pub(super) pods: Vec<Pod>,
     /// Since when it is in the table.
-    since: Option<Instant>,
+    since: Instant,
     /// The operator says where it is, and nobody else may.
     pub(super) is_listed: bool,
     pub(super) unseen: f32,
@@ -104,8 +104,8 @@ pub(super) struct Pod {
 
 impl Endpoint {
     pub(super) fn new(now: Instant, identity: Identity) -> Self {
-        let (standing, pods, since) = (Standing::default(), Vec::new(), Some(now));
-        Self { identity, standing, pods, since, is_listed: false, unseen: 0.0, unseen_at: None }
+        let (standing, pods) = (Standing::default(), Vec::new());
+        Self { identity, standing, pods, since: now, is_listed: false, unseen: 0.0, unseen_at: None }
     }
 
     /// Takes a row for one of its pods; `false` where there is no place for it or something better is known.
@@ -159,7 +159,7 @@ impl Endpoint {
 
     /// Whether it should have been heard of by now and never was.
     pub(crate) fn is_unheard(&self, now: Instant) -> bool {
-        self.standing.heard.is_none() && self.since.is_none_or(|since| now > since + UNHEARD_MAX)
+        self.standing.heard.is_none() && now > self.since + UNHEARD_MAX
     }
 
     /// Requests that devices were led to here and that no report can show yet.

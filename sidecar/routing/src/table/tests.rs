@@ -110,6 +110,7 @@ fn a_liar_takes_no_pod_from_its_endpoint_and_no_place_from_what_is_certain() {
     table.learn(now, &row("x", "1", 0.0), HEARSAY);
     table.told(now, "1", load(20.0), SECOND);
     assert_eq!(wait_ms(&table, "a"), 20.0, "its own reports stay its own");
+    assert_eq!(table.find("x"), None, "and the lie leaves nothing behind");
     let long = PeerRow { url: "u".repeat(300), ..row("b", "2", 0.0) };
     table.learn(now, &long, ITSELF);
     assert_eq!(table.find("b"), None);
