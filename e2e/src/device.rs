@@ -185,3 +185,15 @@ pub fn not_answered(lines: &[Value]) -> Vec<&Value> {
 pub fn from_place(lines: &[Value], place: &str) -> usize {
     lines.iter().filter(|line| line["place"] == place).count()
 }
+
+/// Every request was answered in time by the edge.
+///
+/// # Errors
+/// Lists those that were not.
+pub fn all_at_the_edge(lines: &[Value]) -> Result<()> {
+    let elsewhere: Vec<&Value> =
+        lines.iter().filter(|line| line["outcome"] != "answered" || line["place"] != "edge").collect();
+    println!("    {} requests, {} not answered by the edge", lines.len(), elsewhere.len());
+    ensure!(elsewhere.is_empty(), "{elsewhere:?}");
+    Ok(())
+}

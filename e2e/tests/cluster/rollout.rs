@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Result, anyhow, ensure};
 use e2e::{
     cluster::{self, POD, SOON, apply, endpoints, get, kubectl, list, pods},
-    device::{Device, from_place, not_answered},
+    device::{Device, all_at_the_edge},
     grpc, manifest, node, wait,
 };
 use serde_json::{Value, json};
@@ -43,11 +43,7 @@ pub fn rollout_under_load(namespace: &str) -> Result<()> {
         ensure!(2_000 <= count, "{count}");
         Ok(true)
     })?;
-    let lines = watch.finish()?;
-    let lost = not_answered(&lines);
-    println!("    {} requests, {} at the edge, {} lost", lines.len(), from_place(&lines, "edge"), lost.len());
-    ensure!(lost.is_empty() && from_place(&lines, "edge") == lines.len(), "{lost:?}");
-    Ok(())
+    all_at_the_edge(&watch.finish()?)
 }
 
 /// The operator is killed at random moments while it rolls one model out and then the other; it converges, and nothing is
