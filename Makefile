@@ -36,10 +36,10 @@ check: tools target ## formatting, lints, unit and golden tests, tests against a
 	cargo clippy --release --workspace --features longshore-sidecar/otlp --all-targets -- -D warnings
 	$(CARGO_TEST) --features longshore-sidecar/otlp --test sidecar -- traces
 
-e2e: build ## the tests on a real cluster of three nodes
+e2e: build ## the tests on a real cluster of five nodes
 	@$(CLUSTER)/tools.sh
 	@$(CLUSTER)/images.sh
-	@$(CLUSTER)/up.sh longshore-e2e
+	@$(CLUSTER)/up.sh longshore-e2e $(CLUSTER)/kind-more.yaml
 	@$(CLUSTER)/load.sh longshore-e2e
 	KUBECONFIG=$(LONGSHORE_CACHE)/clusters/longshore-e2e/kubeconfig PATH=$(LONGSHORE_CACHE)/bin:$$PATH \
 		$(CARGO_TEST) --test kind

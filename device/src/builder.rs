@@ -38,6 +38,7 @@ pub struct Builder {
     labels: Option<Vec<String>>,
     profile: Profile,
     normalization: Normalization,
+    zone: String,
 }
 
 /// Why a device cannot start.
@@ -76,6 +77,7 @@ impl Builder {
             labels: None,
             profile: Profile::default(),
             normalization: Normalization::default(),
+            zone: String::new(),
         }
     }
 
@@ -135,6 +137,14 @@ impl Builder {
         self
     }
 
+    /// The site where the device is, by the name that its nodes have for it: of endpoints that were never measured, those
+    /// there are taken to be nearer. Default: unknown.
+    #[must_use]
+    pub fn zone(mut self, zone: impl Into<String>) -> Self {
+        self.zone = zone.into();
+        self
+    }
+
     /// Starts the device. Waits for the model to load and at most about a second for the endpoints' first answers.
     ///
     /// # Errors
@@ -164,6 +174,8 @@ impl Builder {
             metadata: None,
             last: None,
             battery_percent: None,
+            zone: self.zone,
+            asked: None,
             random: Random::new(),
         };
         if let Some((bundle, age)) = self.policy_file.as_deref().map(bundle_file::load).transpose()?.flatten()

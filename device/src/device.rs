@@ -34,6 +34,17 @@ impl Device {
         self.shared.lock().battery_percent = percent.map(|percent| percent.clamp(0.0, 100.0));
     }
 
+    /// Tells that the device is at another site now; empty when it does not know at which. Endpoints there are fetched and
+    /// dialled before any request goes to them; until then those known so far serve on.
+    pub fn set_zone(&self, zone: &str) {
+        let now_us = self.shared.now_us();
+        let mut state = self.shared.lock();
+        if state.zone != zone {
+            state.zone = zone.into();
+            state.model.moved(now_us);
+        }
+    }
+
     /// What requests cost so far in energy and bytes, by place, as the profile counts it.
     #[must_use]
     pub fn account(&self) -> Account {

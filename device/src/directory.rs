@@ -5,12 +5,15 @@ use std::sync::Arc;
 use wire::Node;
 
 use crate::core::endpoint::{Endpoint, EndpointId};
-use crate::core::model::Model;
+use crate::core::model::{ENDPOINTS_MAX, Model};
 use crate::http::{connection::Connections, tls::Tls, url::EdgeUrl};
 
 /// A node leaves when tables miss it for this long, in microseconds. Each node hands out its own copy of the table, up to
 /// two minutes behind the others', so one that misses a node may just be older.
 const MISSING_MAX_US: u64 = 120_000_000;
+
+/// What a route led to this recently is not given up for another one, in microseconds.
+const JUST_NOW_US: u64 = 5_000_000;
 
 /// One endpoint.
 pub(crate) struct Entry {
@@ -22,6 +25,8 @@ pub(crate) struct Entry {
     is_given: bool,
     /// Since when tables miss it under this address.
     missing_since_us: Option<u64>,
+    /// When a route last led here, in microseconds.
+    routed_us: Option<u64>,
 }
 
 /// The endpoints that are known.
@@ -84,14 +89,12 @@ impl Directory {
             }
             stays
         });
-        let must_be_encrypted =
-            self.entries.iter().any(|entry| entry.is_given && entry.connections.url().is_encrypted());
         for node in nodes {
             if self.entries.iter().any(|entry| entry.name.as_ref() == Some(&node.name)) {
                 continue;
             }
             let Ok(url) = node.url.parse::<EdgeUrl>() else { continue };
-            if must_be_encrypted && !url.is_encrypted() {
+            if !self.may_dial(&url) {
                 continue;
             }
             match self.entries.iter().find(|entry| *entry.connections.url() == url).map(|entry| entry.id) {
@@ -99,6 +102,79 @@ impl Directory {
                 None => self.add(url, Some(node.name.clone()), false, model),
             }
         }
+    }
+
+    /// A route leads to this name at this address: the endpoint, if it is known there or answers elsewhere.
+    pub(crate) fn route(
+        &mut self,
+        now_us: u64,
+        name: &str,
+        url: &str,
+        model: &mut Model,
+    ) -> Option<EndpointId> {
+        let url = url.parse::<EdgeUrl>().ok()?;
+        let is_meant = |entry: &&mut Entry| match &entry.name {
+            Some(known) => known == name,
+            None => *entry.connections.url() == url,
+        };
+        let entry = self.entries.iter_mut().find(is_meant)?;
+        let answers = model.endpoint(entry.id).is_some_and(Endpoint::is_answering);
+        if *entry.connections.url() != url && !entry.is_given && !answers {
+            return None;
+        }
+        entry.routed_us = Some(now_us);
+        entry.missing_since_us = None;
+        let id = entry.id;
+        self.identify(id, name, model);
+        self.get(id).map(|entry| entry.id)
+    }
+
+    /// Connections to an address that a route leads to, unless it is none or must not be dialled.
+    pub(crate) fn dial(&self, url: &str) -> Option<Arc<Connections>> {
+        let url = url.parse::<EdgeUrl>().ok()?;
+        self.may_dial(&url).then(|| Arc::new(Connections::new(url, self.tls.clone())))
+    }
+
+    /// An endpoint that answers at an address that a route led to. It replaces one of its name that does not, and in a full
+    /// table one that no route has led to for longest.
+    pub(crate) fn enter(
+        &mut self,
+        now_us: u64,
+        (name, connections): (&str, Arc<Connections>),
+        model: &mut Model,
+    ) -> Option<EndpointId> {
+        if let Some(index) = self.entries.iter().position(|entry| entry.name.as_deref() == Some(name)) {
+            model.remove_endpoint(self.entries.remove(index).id);
+        } else if self.entries.len() == ENDPOINTS_MAX {
+            model.remove_endpoint(self.entries.remove(self.least_wanted(now_us, model)?).id);
+        }
+        let id = model.add_endpoint()?;
+        let (name, routed_us) = (Some(name.into()), Some(now_us));
+        self.entries.push(Entry {
+            id,
+            name,
+            connections,
+            is_given: false,
+            missing_since_us: None,
+            routed_us,
+        });
+        Some(id)
+    }
+
+    /// The one that no route has led to for longest, at least not just now, and that nothing is under way to.
+    fn least_wanted(&self, now_us: u64, model: &Model) -> Option<usize> {
+        let is_free = |entry: &Entry| model.endpoint(entry.id).is_none_or(|known| known.in_flight() == 0);
+        let candidates = self.entries.iter().enumerate();
+        candidates
+            .filter(|(_, entry)| !entry.is_given && is_free(entry))
+            .filter(|(_, entry)| entry.routed_us.is_none_or(|at_us| at_us + JUST_NOW_US < now_us))
+            .min_by_key(|(_, entry)| entry.routed_us)
+            .map(|(index, _)| index)
+    }
+
+    fn may_dial(&self, url: &EdgeUrl) -> bool {
+        let given_encrypted = |entry: &Entry| entry.is_given && entry.connections.url().is_encrypted();
+        url.is_encrypted() || !self.entries.iter().any(given_encrypted)
     }
 
     fn has_url(&self, url: &EdgeUrl) -> bool {
@@ -109,7 +185,7 @@ impl Directory {
         // A full table: the first ones are as good as any.
         let Some(id) = model.add_endpoint() else { return };
         let connections = Arc::new(Connections::new(url, self.tls.clone()));
-        self.entries.push(Entry { id, name, connections, is_given, missing_since_us: None });
+        self.entries.push(Entry { id, name, connections, is_given, missing_since_us: None, routed_us: None });
     }
 }
 

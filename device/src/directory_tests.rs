@@ -29,6 +29,21 @@ impl Books {
         self.directory.merge(second * SECOND_US, &nodes, &mut self.model);
     }
 
+    /// A route leads to a name at an address; whether that is known.
+    fn route(&mut self, second: u64, name: &str, host: u8) -> bool {
+        self.directory.route(second * SECOND_US, name, &url(host), &mut self.model).is_some()
+    }
+
+    /// An endpoint answers where a route led to.
+    fn enter(&mut self, second: u64, name: &str, host: u8) {
+        let connections = self.directory.dial(&url(host)).expect("an address that may be dialled");
+        let id = self
+            .directory
+            .enter(second * SECOND_US, (name, connections), &mut self.model)
+            .expect("a place in the table");
+        self.model.met(second * SECOND_US, id, 2_000, LoadSeen::default());
+    }
+
     /// Every endpoint tells its load.
     fn hear(&mut self) {
         for entry in self.directory.entries() {
@@ -140,4 +155,47 @@ fn whom_the_user_told_an_address_inside_tls_is_led_to_none_in_the_clear() {
     let entries = books.directory.entries().iter();
     let found: Vec<_> = entries.map(|entry| entry.connections.url().to_string()).collect();
     assert_eq!(found, [inside(1), inside(2)]);
+}
+
+#[test]
+fn in_a_full_table_a_route_takes_the_place_of_what_no_route_led_to() {
+    let mut books = Books::new();
+    let all: Vec<(String, u8)> = (0..16).map(|host| (format!("node-{host}"), host)).collect();
+    let rows: Vec<(&str, u8)> = all.iter().map(|(name, host)| (name.as_str(), *host)).collect();
+    books.merge(0, &rows);
+    books.hear();
+    assert!(books.route(1, "node-0", 0));
+    books.enter(10, "elm", 40);
+    books.enter(10, "fir", 41);
+    let mut wanted = vec![("node-0", 0)];
+    wanted.extend(&rows[3..]);
+    wanted.extend([("elm", 40), ("fir", 41)]);
+    books.check(&wanted);
+}
+
+#[test]
+fn a_route_to_another_address_is_news_only_where_the_old_one_does_not_answer() {
+    let mut books = Books::new();
+    books.merge(0, &[("oak", 1)]);
+    books.hear();
+    assert!(books.route(1, "oak", 2), "it answers where it is");
+    books.fail();
+    assert!(!books.route(2, "oak", 2), "it has moved");
+    books.enter(2, "oak", 2);
+    books.check(&[("oak", 2)]);
+}
+
+#[test]
+fn an_endpoint_that_only_routes_lead_to_stays_as_long_as_they_do() {
+    let mut books = Books::new();
+    books.merge(0, &[("oak", 1)]);
+    books.enter(0, "elm", 2);
+    for second in [100, 200, 300] {
+        books.merge(second, &[("oak", 1)]);
+        assert!(books.route(second, "elm", 2));
+    }
+    books.merge(301, &[("oak", 1)]);
+    books.check(&[("oak", 1), ("elm", 2)]);
+    books.merge(425, &[("oak", 1)]);
+    books.check(&[("oak", 1)]);
 }

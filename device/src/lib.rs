@@ -38,6 +38,8 @@ mod directory;
 #[cfg(all(test, feature = "http"))]
 mod directory_tests;
 #[cfg(feature = "http")]
+mod guide;
+#[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "http")]
 mod input;

@@ -1,4 +1,4 @@
-//! Probes endpoints in the background, as the core wants it: how loaded they are, and whether a failed one is back.
+//! Asks endpoints in the background, as the core wants it: how loaded they are, whether a failed one is back, and for routes.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -8,6 +8,7 @@ use tracing::debug;
 
 use crate::core::endpoint::{EndpointId, LoadSeen};
 use crate::core::probe::Question;
+use crate::guide;
 use crate::http::connection::{Connections, ExchangeError};
 use crate::http::control;
 use crate::http::reply::micros;
@@ -31,6 +32,7 @@ pub(crate) async fn probe_for_ever(shared: Weak<Shared>) {
             let Some(probe) = Probe::next(&mut shared.lock(), now_us) else { break };
             tokio::spawn(probe.run(Arc::downgrade(&shared), shared.model_name.clone()));
         }
+        guide::ask_when_due(&shared);
         drop(shared);
         sleep(TICK).await;
     }

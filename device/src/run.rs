@@ -67,6 +67,8 @@ impl Run {
                 bytes: encoded.length(),
                 battery_percent: state.battery_percent,
             };
+            let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+            state.asked = Some((start.bytes, u32::try_from(left).unwrap_or(u32::MAX)));
             Request::start(now_us, state.random.next_u32(), start, &mut state.model)
         };
         let mut run = Self {

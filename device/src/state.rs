@@ -38,6 +38,10 @@ pub(crate) struct State {
     /// The last result, for the fallback that repeats it.
     pub(crate) last: Option<Outputs>,
     pub(crate) battery_percent: Option<f32>,
+    /// The site where the device believes to be; empty when it does not know.
+    pub(crate) zone: String,
+    /// Length of the last request's body in bytes, and its deadline in milliseconds: what routes are asked for.
+    pub(crate) asked: Option<(u32, u32)>,
     pub(crate) random: Random,
 }
 

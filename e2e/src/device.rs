@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, OnceLock},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -24,7 +24,7 @@ pub struct Device {
 /// A `watch` that runs in the background. Ends with this value.
 pub struct Watch {
     child: Child,
-    lines: Arc<Mutex<Vec<Value>>>,
+    lines: Arc<Mutex<Vec<(Instant, Value)>>>,
     reader: Option<JoinHandle<()>>,
 }
 
@@ -101,7 +101,19 @@ impl Device {
     /// # Errors
     /// When the program cannot be started.
     pub fn watch(&self, period_ms: u32) -> Result<Watch> {
-        let mut child = Command::new(program()?)
+        self.watch_behind(&mut Command::new(program()?), period_ms)
+    }
+
+    /// The same by a command that ends in running its arguments, `longshore-device` among them, in its own process.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn watch_inside(&self, outer: &mut Command, period_ms: u32) -> Result<Watch> {
+        self.watch_behind(outer.arg(program()?), period_ms)
+    }
+
+    fn watch_behind(&self, command: &mut Command, period_ms: u32) -> Result<Watch> {
+        let mut child = command
             .arg("watch")
             .args(&self.arguments)
             .args(["--json", "--battery-percent", "10", "--period-ms", &period_ms.to_string(), "--input"])
@@ -114,7 +126,7 @@ impl Device {
         let reader = std::thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
                 if let Ok(value) = serde_json::from_str(&line) {
-                    sink.lock().expect("no thread panics while it holds this").push(value);
+                    sink.lock().expect("no thread panics while it holds this").push((Instant::now(), value));
                 }
             }
         });
@@ -126,8 +138,20 @@ impl Watch {
     /// What was answered so far.
     #[must_use]
     pub fn lines(&self) -> Vec<Value> {
+        self.timed().into_iter().map(|(_, line)| line).collect()
+    }
+
+    /// The same with the time when each was printed.
+    #[must_use]
+    pub fn timed(&self) -> Vec<(Instant, Value)> {
         let all = self.lines.lock().expect("no thread panics while it holds this").clone();
-        all.into_iter().filter(|line| line["outcome"].is_string()).collect()
+        all.into_iter().filter(|(_, line)| line["outcome"].is_string()).collect()
+    }
+
+    /// The process that runs it.
+    #[must_use]
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.child
     }
 
     /// Waits until `count` more answers satisfy `wanted`, and gives all answers since the call.

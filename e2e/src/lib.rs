@@ -3,6 +3,7 @@
 
 pub mod cluster;
 pub mod device;
+pub mod field;
 pub mod grpc;
 pub mod manifest;
 pub mod model_host;

@@ -11,6 +11,8 @@ use crate::example;
 pub const GPU_CLASS: &str = "e2e-gpu";
 /// Class without.
 pub const CPU_CLASS: &str = "e2e-cpu";
+/// Class without, on all edge nodes: those with accelerators and the others.
+pub const FLEET_CLASS: &str = "e2e-fleet";
 /// The example model.
 pub const MODEL_IMAGE: &str = "localhost/longshore/model-person:dev";
 /// The same network in another file, so that its digest differs.

@@ -4,7 +4,10 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::cluster::kubectl;
+use crate::{
+    cluster::{POD, SOON, kubectl},
+    wait,
+};
 
 /// Runs docker and gives its standard output.
 ///
@@ -52,6 +55,22 @@ pub fn control_plane() -> Result<String> {
     ])
 }
 
+/// Does something while the API server is away.
+///
+/// # Errors
+/// When the work fails, or the API server does not leave or come back.
+pub fn without_api_server<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let (in_use, aside) =
+        ("/etc/kubernetes/manifests/kube-apiserver.yaml", "/etc/kubernetes/kube-apiserver.yaml");
+    let control = control_plane()?;
+    let answers = || kubectl(&["get", "--raw", "/readyz"]).is_ok();
+    docker(&["exec", &control, "mv", in_use, aside])?;
+    let outcome = wait::until_true("no API server", SOON, || Ok(!answers())).and_then(|()| work());
+    docker(&["exec", &control, "mv", aside, in_use])?;
+    wait::until_true("the API server again", POD, || Ok(answers()))?;
+    outcome
+}
+
 /// Whether the control plane believes in a node.
 ///
 /// # Errors
@@ -87,6 +106,28 @@ impl Paused {
 impl Drop for Paused {
     fn drop(&mut self) {
         if let Err(error) = docker(&["unpause", &self.0]) {
+            eprintln!("{error:#}");
+        }
+    }
+}
+
+/// A node with a tenth of a processor until this value goes away.
+pub struct Slowed(String);
+
+impl Slowed {
+    /// Takes most of its processor time from a node.
+    ///
+    /// # Errors
+    /// When docker refuses.
+    pub fn new(node: &str) -> Result<Self> {
+        docker(&["update", "--cpu-period", "100000", "--cpu-quota", "10000", node])?;
+        Ok(Self(node.into()))
+    }
+}
+
+impl Drop for Slowed {
+    fn drop(&mut self) {
+        if let Err(error) = docker(&["update", "--cpu-quota", "-1", &self.0]) {
             eprintln!("{error:#}");
         }
     }

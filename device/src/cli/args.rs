@@ -58,6 +58,9 @@ pub(crate) struct DeviceArgs {
     /// Largest model file that this device can hold, in bytes. Default: no bound.
     #[arg(long, value_name = "N")]
     capacity_bytes: Option<u64>,
+    /// The site where the device is, by its nodes' name for it. Of nodes never measured those there count as nearer.
+    #[arg(long, value_name = "NAME")]
+    zone: Option<String>,
     #[command(flatten)]
     power: PowerArgs,
     /// Uplink assumed until the first upload was measured, in kbit/s. Default: the link's, 20000 without one.
@@ -127,6 +130,9 @@ pub(crate) struct WatchArgs {
     /// How fast the battery falls, in percent per minute.
     #[arg(long, value_name = "N", default_value_t = 0.0, requires = "battery_percent")]
     pub(crate) battery_drain_percent_per_minute: f32,
+    /// File with the name of the site where the device is, for one that moves; read before every picture.
+    #[arg(long, value_name = "FILE", conflicts_with = "zone")]
+    pub(crate) zone_file: Option<PathBuf>,
     /// JSON lines in place of the table.
     #[arg(long)]
     pub(crate) json: bool,
@@ -231,6 +237,9 @@ impl DeviceArgs {
         }
         if let Some(files) = self.tls.files() {
             builder = builder.tls(files);
+        }
+        if let Some(zone) = &self.zone {
+            builder = builder.zone(zone);
         }
         if let Some(models) = &self.models {
             builder = builder.models(models);

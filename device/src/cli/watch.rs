@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use longshore_device::{Answer, Device};
 use tokio::time::{MissedTickBehavior, interval};
+use tracing::debug;
 
 use super::args::WatchArgs;
 use super::battery::Battery;
@@ -55,6 +56,9 @@ async fn camera(
         let at = started.elapsed();
         let percent = battery.percent(at);
         device.set_battery_percent(percent);
+        if let Some(file) = &args.zone_file {
+            zone(device, file);
+        }
         tally.taken();
         let answer = infer::answer(device, picture, deadline).await;
         tally.answered(&answer);
@@ -62,6 +66,14 @@ async fn camera(
         screen.show(at, picture, &answer, percent, &tally)?;
     }
     Ok(tally)
+}
+
+/// Tells the device where it is. A file that cannot be read, as while it is replaced, tells nothing.
+fn zone(device: &Device, file: &Path) {
+    match std::fs::read_to_string(file) {
+        Ok(text) => device.set_zone(text.trim()),
+        Err(error) => debug!(%error, file = %file.display(), "no zone"),
+    }
 }
 
 enum Screen {

@@ -40,6 +40,8 @@ pub struct Inputs {
     pub hedge_chance_max: f32,
     /// Whether it is time to look at a slow edge again, and a run at both places can be afforded.
     pub may_look: bool,
+    /// Whether the site lets the device send another request.
+    pub has_credit: bool,
     /// Whether the way to the endpoint was never measured, or too long ago.
     pub edge_unmeasured: bool,
 }
@@ -63,6 +65,7 @@ impl Inputs {
             dwelt: model.standing.since_us.is_none_or(|since_us| since_us + dwell_us <= now_us),
             hedge_chance_max: model.budget.hedge_chance_max(),
             may_look: model.look.is_due(now_us) && model.budget.affords_a_look(),
+            has_credit: model.credits.has_one(now_us),
             edge_unmeasured: route
                 .ok()
                 .and_then(|route| model.endpoint(route.endpoint))
@@ -117,6 +120,7 @@ const QUESTIONS: &[Question] = &[
     is_there_no_edge,
     is_there_no_local_model,
     must_it_go_to_the_edge,
+    are_credits_spent,
     should_the_battery_rest,
     is_one_place_too_slow,
     is_there_no_time_to_wait,
@@ -149,6 +153,12 @@ fn must_it_go_to_the_edge(inputs: &Inputs) -> Option<Decision> {
     (inputs.policy.mode == Mode::OffloadOnly).then(|| {
         if edge_meets(inputs) { edge(Reason::ModeOffloadOnly) } else { look_or(inputs, fallback(inputs)) }
     })
+}
+
+/// Only where the device can help itself in time: a request without credit is better than no answer, and admission decides.
+fn are_credits_spent(inputs: &Inputs) -> Option<Decision> {
+    let can_wait = inputs.local.is_ok_and(|here| here.mean_us <= inputs.left_us as f32);
+    (!inputs.has_credit && can_wait).then(|| local(Reason::CreditsSpent))
 }
 
 fn should_the_battery_rest(inputs: &Inputs) -> Option<Decision> {

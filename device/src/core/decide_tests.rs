@@ -21,6 +21,7 @@ fn ordinary_camera() -> Inputs {
         dwelt: true,
         hedge_chance_max: 0.1,
         may_look: false,
+        has_credit: true,
         edge_unmeasured: false,
     }
 }
@@ -240,4 +241,19 @@ fn energy_counts_more_as_the_battery_falls() {
     };
     check(change(100.0), Choice::Local, Reason::LocalCheaper);
     check(change(25.0), Choice::Edge, Reason::EdgeCheaper);
+}
+
+#[test]
+fn without_credit_the_device_answers_itself_where_it_can_in_time() {
+    let without = |change: fn(&mut Inputs)| {
+        move |inputs: &mut Inputs| {
+            inputs.has_credit = false;
+            inputs.edge = Ok(QUICK_EDGE);
+            inputs.battery_percent = Some(5.0);
+            change(inputs);
+        }
+    };
+    check(without(|_| {}), Choice::Local, Reason::CreditsSpent);
+    check(without(|inputs| inputs.left_us = 20_000), Choice::Edge, Reason::BatteryLow);
+    check(without(|inputs| inputs.local = Err(Reason::NoLocalModel)), Choice::Edge, Reason::NoLocalModel);
 }

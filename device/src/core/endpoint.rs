@@ -77,6 +77,8 @@ pub struct Endpoint {
     pub(super) is_leaving: bool,
     /// When the endpoint last told its load.
     pub(super) load_at: Option<When>,
+    /// It told its load itself: what others say of it is no sign of life.
+    has_answered: bool,
     /// When anything was last heard or asked, for the prober.
     asked_at: Option<When>,
     /// This device's own requests there.
@@ -96,6 +98,7 @@ impl Endpoint {
             service_share: Estimate::guess(1.0, 0.0),
             is_leaving: false,
             load_at: None,
+            has_answered: false,
             asked_at: None,
             in_flight: 0,
         }
@@ -151,10 +154,10 @@ impl Endpoint {
         1.0 - (overdue_us as f32 / ask.stale_after_us.max(1) as f32).min(1.0)
     }
 
-    /// Whether it told its load and did not fail since.
+    /// Whether it answered this device and did not fail since.
     #[must_use]
     pub const fn is_answering(&self) -> bool {
-        self.breaker.is_closed() && self.load_at.is_some()
+        self.breaker.is_closed() && self.has_answered
     }
 
     /// A request left for this endpoint.
@@ -214,7 +217,38 @@ impl Endpoint {
         }
         self.is_leaving = load.draining;
         self.load_at = Some(When::at(now_us));
+        self.has_answered = true;
         self.asked_at = Some(When::at(now_us));
+    }
+
+    /// Learns the load as another endpoint told it. What this one said itself later stays, and it is no sign of life.
+    pub(super) fn routed(&mut self, at_us: u64, load: LoadSeen) {
+        let at = When::at(at_us);
+        if self.load_at.is_none_or(|known| known < at) {
+            self.wait_us = load.wait_us;
+            if load.service_p95_us > 0.0 {
+                self.service_us = load.service_p95_us;
+            }
+            self.load_at = Some(at);
+        }
+    }
+
+    /// The device is at another place: the round trip begins anew with the next exchange, which is due at once.
+    pub(super) fn moved(&mut self) {
+        self.round_trip_us = Estimate::guess(self.round_trip_us.mean(), self.round_trip_us.deviation());
+        self.asked_at = None;
+    }
+
+    /// Mean round trip, in microseconds, once one was measured.
+    #[must_use]
+    pub fn measured_round_trip_us(&self) -> Option<f32> {
+        self.round_trip_us.is_measured().then(|| self.round_trip_us.mean())
+    }
+
+    /// The uplink, in kbit/s, once it was measured.
+    #[must_use]
+    pub fn measured_uplink_kilobits(&self, now_us: u64) -> Option<f32> {
+        self.uplink.is_known().then(|| 8_192_000.0 / self.uplink.kibibyte_us(now_us, 0.0))
     }
 
     /// A probe left for this endpoint.

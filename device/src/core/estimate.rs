@@ -58,6 +58,12 @@ impl Estimate {
         self.deviation += gain * (error.abs() - self.deviation);
     }
 
+    /// Whether there was a sample yet.
+    #[must_use]
+    pub const fn is_measured(&self) -> bool {
+        self.samples > 0
+    }
+
     /// The mean.
     #[must_use]
     #[inline]

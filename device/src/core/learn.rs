@@ -48,12 +48,16 @@ pub(super) fn from_answer(
         | Outcome::UpstreamFailed
         | Outcome::ClientLeft => endpoint.breaker.failed(now_us, random),
     }
+    if endpoint_is_out(model, id) {
+        model.guide.hurry(now_us);
+    }
     model.learned(now_us);
 }
 
 /// An endpoint had not answered a request of `bytes` after this time, in microseconds.
 pub(super) fn from_silence(model: &mut Model, now_us: u64, id: EndpointId, bytes: u32, waited_us: u64) {
     model.look.lost(now_us);
+    model.guide.hurry(now_us);
     if let Some(endpoint) = model.endpoint_mut(id) {
         endpoint.outlasted(now_us, bytes, waited_us);
         model.learned(now_us);
@@ -65,4 +69,9 @@ pub(super) fn from_failure(model: &mut Model, now_us: u64, random: u32, id: Endp
     if let Some(endpoint) = model.endpoint_mut(id) {
         endpoint.breaker.failed(now_us, random);
     }
+    model.guide.hurry(now_us);
+}
+
+fn endpoint_is_out(model: &Model, id: EndpointId) -> bool {
+    model.endpoint(id).is_some_and(|endpoint| !endpoint.breaker.is_closed())
 }

@@ -3,6 +3,7 @@
 //!
 //! In reading order: [`profile`] what the device costs and holds, [`estimate`] and [`uplink`] what was measured, [`breaker`]
 //! and [`endpoint`] what is known of one endpoint, [`fleet`] of all, [`budget`] and [`look`] what may be spent beside requests,
+//! [`credits`] how much the site lets the device send, [`guide`] when to ask for routes,
 //! [`model`] all that is kept for one model, [`decide`] here or there, [`cost`] which is cheaper, [`route`] which endpoint,
 //! [`event`] and [`request`] (with `clock`) the life of one request, [`outcome`] how it ends, [`account`] what it cost, [`probe`] what is asked beside
 //! requests.
@@ -12,11 +13,13 @@ pub mod breaker;
 pub mod budget;
 mod clock;
 pub mod cost;
+pub mod credits;
 pub mod decide;
 pub mod endpoint;
 pub mod estimate;
 pub mod event;
 pub mod fleet;
+pub mod guide;
 mod learn;
 pub mod look;
 pub mod model;

@@ -5,9 +5,11 @@ use wire::bundle::{DataClass, Fallback, Mode, OffloadPolicy};
 
 use super::account::Account;
 use super::budget::Budget;
-use super::endpoint::{Endpoint, EndpointId};
+use super::credits::Credits;
+use super::endpoint::{Endpoint, EndpointId, LoadSeen};
 use super::estimate::{Estimate, Forecast};
 use super::fleet::{FleetMean, Guesses};
+use super::guide::Guide;
 use super::look::Look;
 use super::outcome::Reason;
 use super::profile::Profile;
@@ -82,6 +84,10 @@ pub struct Model {
     pub budget: Budget,
     /// When to look at a slow edge again.
     pub look: Look,
+    /// When to ask for routes.
+    pub guide: Guide,
+    /// How much the site lets this device send.
+    pub credits: Credits,
     /// What it all cost.
     pub account: Account,
     /// When the radio was last at work.
@@ -107,6 +113,8 @@ impl Model {
             standing: Standing { at_edge: false, since_us: None },
             budget: Budget::default(),
             look: Look::default(),
+            guide: Guide::default(),
+            credits: Credits::default(),
             account: Account::default(),
             radio_at: None,
             busy_until_us: 0,
@@ -127,6 +135,29 @@ impl Model {
         if let Some(place) = self.endpoints.get_mut(usize::from(id.0)) {
             *place = None;
         }
+    }
+
+    /// Takes in what a sidecar told of an endpoint's load and what was true at `at_us`. Newer knowledge stays.
+    pub fn routed(&mut self, now_us: u64, id: EndpointId, at_us: u64, load: LoadSeen) {
+        if let Some(endpoint) = self.endpoint_mut(id) {
+            endpoint.routed(at_us, load);
+            self.learned(now_us);
+        }
+    }
+
+    /// An endpoint that is new here answered in this time, and told its load.
+    pub fn met(&mut self, now_us: u64, id: EndpointId, round_trip_us: u64, load: LoadSeen) {
+        if let Some(endpoint) = self.endpoint_mut(id) {
+            endpoint.round_trip(round_trip_us);
+            endpoint.told(now_us, load);
+            self.learned(now_us);
+        }
+    }
+
+    /// The device is at another place: every way to the edge is another one, and is measured anew.
+    pub fn moved(&mut self, now_us: u64) {
+        self.guide.moved(now_us);
+        self.endpoints.iter_mut().flatten().for_each(Endpoint::moved);
     }
 
     /// Takes what was learned of an endpoint into the means over all.

@@ -95,6 +95,8 @@ pub enum Reason {
     Exploring,
     /// The edge may be late and the runs here in reserve are used up: the device.
     HedgeBudget,
+    /// The device has sent as much as the site lets it: the device.
+    CreditsSpent,
     /// The device's own answer was below the policy's confidence.
     LowConfidence,
     /// The edge did not answer in time.
@@ -134,6 +136,7 @@ impl Reason {
             Self::NoSlack => "no_slack",
             Self::Exploring => "exploring",
             Self::HedgeBudget => "hedge_budget",
+            Self::CreditsSpent => "credits_spent",
             Self::LowConfidence => "low_confidence",
             Self::EdgeSilent => "edge_silent",
             Self::EdgeFailed => "edge_failed",

@@ -225,6 +225,7 @@ impl Request {
         if let Some(known) = step.model.endpoint_mut(endpoint) {
             known.sent();
         }
+        step.model.credits.spend(step.now_us);
         step.effects.push(Effect::Send { endpoint, deadline_us: self.start.deadline_us });
     }
 

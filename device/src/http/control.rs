@@ -10,6 +10,7 @@ use http_body_util::Full;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
+use wire::routes::{RouteQuestion, Routes};
 use wire::{EndpointInfo, LoadReport, PolicyBundle, path};
 
 use super::connection::{Connections, ExchangeError, Received};
@@ -18,6 +19,9 @@ use crate::Metadata;
 
 /// Longest wait for a connection and for an answer each.
 pub(crate) const CONTROL_MAX: Duration = Duration::from_millis(500);
+
+/// A refusal that does not say when to come again means this, in seconds.
+const RETRY_SECONDS: u64 = 10;
 
 /// Who answers here.
 pub(crate) async fn identity(connections: &Connections) -> Result<EndpointInfo, ExchangeError> {
@@ -70,6 +74,43 @@ pub(crate) async fn policy(
     }
 }
 
+/// What an endpoint says when it is asked for routes.
+pub(crate) enum Guidance {
+    Routes(Routes),
+    /// No endpoint would answer in time.
+    Stay,
+    /// It is asked too much: come again after this.
+    Later(Duration),
+    /// It does not know the question.
+    Unknown,
+}
+
+/// Which endpoints to use.
+pub(crate) async fn routes(
+    connections: &Connections,
+    question: &RouteQuestion,
+) -> Result<Guidance, ExchangeError> {
+    let body = serde_json::to_vec(question).expect("text and finite numbers serialise");
+    let request = Request::post(path::RESOLVE).header(header::CONTENT_TYPE, "application/json");
+    let received = exchange(connections, request, body.into()).await?;
+    match received.parts.status {
+        StatusCode::NO_CONTENT => Ok(Guidance::Stay),
+        StatusCode::TOO_MANY_REQUESTS => Ok(Guidance::Later(retry_after(&received))),
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
+            Ok(Guidance::Unknown)
+        }
+        _ => {
+            let received = accept(connections, path::RESOLVE, received)?;
+            Ok(Guidance::Routes(read(connections, &received)?))
+        }
+    }
+}
+
+fn retry_after(received: &Received) -> Duration {
+    let told = received.parts.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+    Duration::from_secs(told.and_then(|text| text.parse().ok()).unwrap_or(RETRY_SECONDS))
+}
+
 /// What the model there takes and gives.
 pub(crate) async fn metadata(connections: &Connections, model: &str) -> Result<Metadata, ExchangeError> {
     let received = get(connections, &path::model(model)).await?;
@@ -113,7 +154,7 @@ fn accept(connections: &Connections, path: &str, received: Received) -> Result<R
     match (received.parts.status, reply::told(&received)) {
         (StatusCode::OK, _) => Ok(received),
         (_, Some(outcome)) => Err(ExchangeError::Refused(url(), outcome)),
-        (status, None) => Err(ExchangeError::Unreadable(url(), format!("GET {path} gave {status}"))),
+        (status, None) => Err(ExchangeError::Unreadable(url(), format!("{path} gave {status}"))),
     }
 }
 
@@ -126,8 +167,16 @@ async fn ask(
     if let Some(tag) = tag {
         request = request.header(header::IF_NONE_MATCH, tag);
     }
+    exchange(connections, request, Bytes::new()).await
+}
+
+async fn exchange(
+    connections: &Connections,
+    request: http::request::Builder,
+    body: Bytes,
+) -> Result<Received, ExchangeError> {
     let request = request
-        .body(Full::new(Bytes::new()))
+        .body(Full::new(body))
         .map_err(|error| ExchangeError::Unreadable(connections.url().clone(), error.to_string()))?;
     timeout(2 * CONTROL_MAX, connections.exchange(request, CONTROL_MAX))
         .await

@@ -282,7 +282,7 @@ async fn a_bare_model_server_has_no_policy_and_is_used() {
 }
 
 /// Waits for a condition, 10 s at most.
-async fn until(what: &str, holds: impl Fn() -> bool) {
+pub async fn until(what: &str, holds: impl Fn() -> bool) {
     for _ in 0..200 {
         if holds() {
             return;

@@ -5,6 +5,7 @@
 mod cli;
 mod device;
 mod drive;
+mod routes;
 mod simulate;
 mod site;
 mod support;

@@ -12,8 +12,9 @@ use std::time::Duration;
 use longshore_device::{Datatype, LocalModel, Metadata, Tensor, TensorSpec};
 use rustls::pki_types::CertificateDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use serde_json::json;
+use serde_json::{Value, json};
 use wire::bundle::{BundleModel, DataClass, Deadlines, Fallback, Mode, OffloadPolicy};
+use wire::routes::{Credits, Route, Routes};
 use wire::{Digest, LoadReport, Node, Outcome, PolicyBundle, Problem};
 
 pub const MODEL: &str = "gauge";
@@ -43,6 +44,10 @@ pub struct Endpoint {
     script: Arc<Mutex<Script>>,
     door: Door,
     pub bundle: Arc<Mutex<PolicyBundle>>,
+    /// Its answer to questions for routes; without one it does not know such questions.
+    pub routes: Arc<Mutex<Option<Routes>>>,
+    /// What was asked, in order: method and path, and the body of a question for routes.
+    pub asked: Arc<Mutex<Vec<(String, Value)>>>,
     pub connections: Arc<AtomicUsize>,
     pub inferences: Arc<AtomicUsize>,
     /// Questions whether the model is ready.
@@ -78,6 +83,8 @@ impl Endpoint {
             script: Arc::new(Mutex::new(script)),
             door,
             bundle: Arc::new(Mutex::new(bundle())),
+            routes: Arc::default(),
+            asked: Arc::default(),
             connections: Arc::default(),
             inferences: Arc::default(),
             readiness: Arc::default(),
@@ -107,6 +114,26 @@ impl Endpoint {
     pub fn with_policy(self, change: impl FnOnce(&mut OffloadPolicy)) -> Self {
         change(&mut self.bundle.lock().unwrap().policy);
         self
+    }
+}
+
+/// Routes to these endpoints in this order, good for a minute, with so many requests in it.
+pub fn routes(to: &[(&str, &str)], credits: u32) -> Routes {
+    let route = |(name, url): &(&str, &str)| Route {
+        endpoint_id: (*name).into(),
+        url: (*url).into(),
+        edge_cloud_zone: String::new(),
+        estimated_wait_milliseconds: 0.0,
+        service_time_p50_milliseconds: 1.0,
+        service_time_p95_milliseconds: 1.0,
+        load_age_milliseconds: Some(100),
+        model_digest: None,
+    };
+    Routes {
+        application_endpoints: to.iter().map(route).collect(),
+        ttl_milliseconds: 60_000,
+        credits: Credits { requests: credits, per_milliseconds: 60_000 },
+        policy_revision: String::new(),
     }
 }
 
@@ -151,7 +178,8 @@ impl Endpoint {
 
     fn serve(&self, stream: impl Read + Write, shown: Option<CertificateDer<'static>>) {
         let mut reader = BufReader::new(stream);
-        while let Some(Question { target, authorization }) = request(&mut reader) {
+        while let Some(Question { target, authorization, body }) = request(&mut reader) {
+            self.asked.lock().unwrap().push((target.clone(), body));
             self.tokens.fetch_add(usize::from(authorization.is_some()), Ordering::SeqCst);
             let wanted = self.door.token.as_ref().map(|token| format!("Bearer {}", token.lock().unwrap()));
             let is_known =
@@ -188,6 +216,10 @@ impl Endpoint {
             "GET /v1alpha1/endpoint" => identity(self.name),
             "GET /v1alpha1/load" => load(script),
             "GET /v1alpha1/policy" => plain(&serde_json::to_string(&*self.bundle.lock().unwrap()).unwrap()),
+            "POST /v1alpha1/routes:resolve" => match &*self.routes.lock().unwrap() {
+                Some(routes) => plain(&serde_json::to_string(routes).unwrap()),
+                None => not_found(),
+            },
             "POST /v2/models/gauge/infer" => {
                 self.inferences.fetch_add(1, Ordering::SeqCst);
                 match script {
@@ -226,6 +258,8 @@ struct Question {
     /// Method and path.
     target: String,
     authorization: Option<String>,
+    /// Null where it is not JSON.
+    body: Value,
 }
 
 fn request(reader: &mut BufReader<impl Read>) -> Option<Question> {
@@ -245,8 +279,10 @@ fn request(reader: &mut BufReader<impl Read>) -> Option<Question> {
             _ => {}
         }
     }
-    reader.read_exact(&mut vec![0; length]).ok()?;
-    Some(Question { target: first.split(' ').take(2).collect::<Vec<_>>().join(" "), authorization })
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let body = serde_json::from_slice(&body).unwrap_or_default();
+    Some(Question { target: first.split(' ').take(2).collect::<Vec<_>>().join(" "), authorization, body })
 }
 
 fn plain(body: &str) -> Vec<u8> {

@@ -7,7 +7,7 @@ use e2e::{
     cluster::{self, POD, SOON, apply, endpoints, get, kubectl, pods, serving_nodes},
     device::{Device, Watch, all_at_the_edge, from_place, not_answered},
     manifest,
-    node::{self, Cut, Paused, docker},
+    node::{self, Cut, Paused},
     routes, wait,
 };
 use serde_json::{Value, json};
@@ -60,21 +60,14 @@ pub fn api_server_stopped(namespace: &str) -> Result<()> {
         })
     };
     lead_to_both()?;
-    let control = node::control_plane()?;
-    let manifest = "/etc/kubernetes/manifests/kube-apiserver.yaml";
-    docker(&["exec", &control, "mv", manifest, "/etc/kubernetes/kube-apiserver.yaml"])?;
-    let outcome = (|| {
-        wait::until_true("no API server", SOON, || Ok(kubectl(&["get", "--raw", "/readyz"]).is_err()))?;
+    node::without_api_server(|| {
         let before = watch.lines().len();
         wait::holds("the API server is away", Duration::from_secs(60), || {
             Ok(kubectl(&["get", "--raw", "/readyz", "--request-timeout=1s"]).is_err())
         })?;
         ensure!(before + 100 < watch.lines().len(), "the device stood still");
         lead_to_both()
-    })();
-    docker(&["exec", &control, "mv", "/etc/kubernetes/kube-apiserver.yaml", manifest])?;
-    wait::until_true("the API server again", POD, || Ok(kubectl(&["get", "--raw", "/readyz"]).is_ok()))?;
-    outcome?;
+    })?;
     all_at_the_edge(&watch.finish()?)?;
     cluster::ready(namespace, "person").map(drop)
 }

@@ -6,6 +6,7 @@
 mod bad_input;
 mod children;
 mod faults;
+mod fleet;
 mod path;
 mod rollout;
 mod scale;
@@ -69,6 +70,7 @@ const TESTS: &[Test] = &[
         claim: Claim::Accelerators(0),
         run: children::delete_leaves_nothing,
     },
+    Test { name: "fleet", claim: Claim::Cluster, run: fleet::a_hundred_devices },
     Test { name: "rollout-under-load", claim: Claim::Cluster, run: rollout::rollout_under_load },
     Test { name: "operator-killed", claim: Claim::Cluster, run: rollout::operator_killed_during_a_rollout },
     Test { name: "cluster-without-dns", claim: Claim::Cluster, run: faults::operator_starts_without_dns },

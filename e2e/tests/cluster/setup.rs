@@ -7,6 +7,7 @@ use e2e::{
     cluster::{apply, kubectl},
     manifest, repository,
 };
+use serde_json::json;
 
 /// Installs the chart with the images of this build and waits for the operator.
 pub fn install() -> Result<()> {
@@ -23,6 +24,9 @@ pub fn install() -> Result<()> {
     restart_operator()?;
     apply(&manifest::class(manifest::GPU_CLASS, true).to_string())?;
     apply(&manifest::class(manifest::CPU_CLASS, false).to_string())?;
+    let mut fleet = manifest::class(manifest::FLEET_CLASS, false);
+    fleet["spec"]["placement"] = json!({});
+    apply(&fleet.to_string())?;
     Ok(())
 }
 
