@@ -49,7 +49,7 @@ engine() {
   command -v dockerd > /dev/null || answers || need_packages docker.io
   # A part of docker.io up to Debian 12.
   command -v docker > /dev/null || need_packages docker-cli
-  need_packages iptables
+  need_packages iptables iproute2
   answers || { may_be_root; step "Docker daemon" start_daemon; }
   watches
 }

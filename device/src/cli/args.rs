@@ -173,6 +173,10 @@ pub(crate) struct SimulateArgs {
     /// Who decides.
     #[arg(long, value_enum, default_value_t = Policy::Longshore)]
     pub(crate) policy: Policy,
+    /// The owner's wishes, for the policy longshore: a policy bundle, as `infer --policy FILE` keeps it. Default: what an
+    /// offload wishes that says nothing.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: Option<PathBuf>,
     /// The same seed gives the same figures.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use longshore_device::core::profile::DeviceClass;
 use serde_json::Value;
 
 /// Links that no tuning looked at, one of each kind of ride.
@@ -86,4 +87,43 @@ fn a_trace_that_cannot_be_read_says_where() {
     let output = run(&["--trace", file.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("line 3 of trace"), "{output:?}");
+}
+
+/// The commands of a page, without their program.
+fn commands(page: &str) -> Vec<Vec<String>> {
+    let page = page.replace("\\\n", " ");
+    let lines = page.lines().filter_map(|line| line.strip_prefix("longshore-device simulate "));
+    lines.map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
+}
+
+#[test]
+fn each_kind_of_device_harms_nobody_by_its_policy() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/devices");
+    let all = commands(&std::fs::read_to_string(folder.join("README.md")).unwrap());
+    assert_eq!(all.len(), DeviceClass::ALL.len());
+    for (arguments, class) in all.iter().zip(DeviceClass::ALL) {
+        let play = |policy: &str| -> Value {
+            let output = Command::new(env!("CARGO_BIN_EXE_longshore-device"))
+                .arg("simulate")
+                .args(arguments)
+                .args(["--policy", policy])
+                .current_dir(&folder)
+                .output()
+                .unwrap();
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+        };
+        let (ours, local, race) = (play("longshore"), play("always-local"), play("race-both"));
+        assert!(arguments.windows(2).any(|pair| pair == ["--device-profile", class.word()]), "{arguments:?}");
+        assert!(number(&ours, "missPercent") <= number(&local, "missPercent") + 0.1, "{class:?} {ours}");
+        assert!(number(&ours, "joules") <= number(&race, "joules"), "{class:?} {ours} {race}");
+    }
+}
+
+#[test]
+fn a_bundle_that_is_none_is_told() {
+    let file = crate::support::folder("a_bundle_that_is_none").join("bundle.json");
+    std::fs::write(&file, "{}").unwrap();
+    let output = run(&["--trace", "generated:4g", "--bundle", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("holds no policy bundle"), "{output:?}");
 }

@@ -36,12 +36,12 @@ pub(super) struct Longshore {
 }
 
 impl Longshore {
-    pub(super) fn new(setting: &Setting) -> Self {
+    pub(super) fn new(setting: &Setting, wishes: OffloadPolicy) -> Self {
         let mut speed = Estimate::guess(0.0, 0.0);
         for _ in 0..WARM_RUNS {
             speed.add(setting.local_us as f32);
         }
-        let mut model = Model::new(OffloadPolicy::default(), setting.profile, Local::Ready(speed));
+        let mut model = Model::new(wishes, setting.profile, Local::Ready(speed));
         model.bundle = Bundle::Until(u64::MAX);
         let endpoint = model.add_endpoint().expect("a new table has room");
         // 95th percentile of a lognormal time.
