@@ -38,6 +38,7 @@ pub(crate) fn ask_when_due(shared: &Arc<Shared>) {
     if state.may_ask(now_us) {
         let random = state.random.next_u32();
         state.model.guide.asked(now_us, random);
+        state.model.wake_radio(now_us);
         tokio::spawn(ask(Arc::clone(shared)));
     }
 }
@@ -189,6 +190,7 @@ impl State {
         self.model.guide.is_due(now_us)
             && matches!(self.model.bundle, Bundle::Until(_))
             && self.model.kept_here(now_us).is_none()
+            && self.model.may_wake_radio(now_us)
             && !self.directory.entries().is_empty()
     }
 }

@@ -12,6 +12,7 @@ use tracing::{debug, warn};
 use wire::Outcome;
 
 use crate::bundle_file;
+use crate::core::model::Bundle;
 use crate::http::connection::{Connections, ExchangeError};
 use crate::http::control::{self, Offer, Tagged};
 use crate::state::Shared;
@@ -34,8 +35,27 @@ pub(crate) async fn refresh_for_ever(shared: Weak<Shared>) {
         let pause = if is_known { POLICY_EVERY } else { POLICY_RETRY };
         sleep(pause.mul_f64(0.75 + jitter / 2.0)).await;
         let Some(shared) = shared.upgrade() else { return };
-        refresh(&shared).await;
+        if may_refresh(&shared) {
+            refresh(&shared).await;
+        }
     }
+}
+
+/// Whether what is to be learned is worth waking the radio for. A policy in the second half of its life is, and so is any to a
+/// device that can do nothing without.
+fn may_refresh(shared: &Shared) -> bool {
+    let now_us = shared.now_us();
+    let mut state = shared.lock();
+    let half_life_us = u64::from(state.model.policy.bundle_ttl_seconds) * 500_000;
+    let may = match state.model.bundle {
+        Bundle::Until(at_us) if at_us <= now_us + half_life_us => true,
+        bundle if bundle.is_unheard() && shared.local.is_none() => true,
+        _ => state.model.may_wake_radio(now_us),
+    };
+    if may {
+        state.model.wake_radio(now_us);
+    }
+    may
 }
 
 /// Asks endpoints for their names, the policy and, where no model is here, the model's description.

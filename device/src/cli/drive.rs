@@ -90,6 +90,22 @@ enum Word {
         #[serde(default)]
         load: Load,
     },
+    /// What another endpoint told of one.
+    Routed {
+        endpoint: u8,
+        #[serde(default)]
+        age_microseconds: u64,
+        #[serde(default)]
+        load: Load,
+    },
+    /// The site's leave to send so many requests in each period.
+    Credited {
+        requests: u32,
+        period_microseconds: u64,
+        until_microseconds: u64,
+    },
+    /// The device is at another site.
+    Moved,
     Forecast {
         bytes: u32,
     },
@@ -200,6 +216,19 @@ impl Driven {
                 let question = asked(&question)?;
                 let found = round_trip_microseconds.map(|us| (us, load.into()));
                 self.model.probed(now_us, random, (EndpointId(endpoint), question), found);
+                Ok(json!({ "effects": [] }))
+            }
+            Word::Routed { endpoint, age_microseconds, load } => {
+                let at_us = now_us.saturating_sub(age_microseconds);
+                self.model.routed(now_us, EndpointId(endpoint), at_us, load.into());
+                Ok(json!({ "effects": [] }))
+            }
+            Word::Credited { requests, period_microseconds, until_microseconds } => {
+                self.model.credits.grant(now_us, until_microseconds, requests, period_microseconds);
+                Ok(json!({ "effects": [] }))
+            }
+            Word::Moved => {
+                self.model.moved(now_us);
                 Ok(json!({ "effects": [] }))
             }
             Word::Forecast { bytes } => Ok(self.forecast(now_us, random, bytes)),

@@ -56,7 +56,7 @@ impl Inputs {
             profile: model.profile,
             left_us: start.deadline_us.saturating_sub(now_us),
             bytes: start.bytes,
-            radio_idle_us: model.radio_idle_us(now_us),
+            radio_idle_us: model.radio.idle_us(now_us),
             battery_percent: start.battery_percent,
             kept_here: model.kept_here(now_us),
             local: model.here(now_us),
@@ -64,7 +64,9 @@ impl Inputs {
             at_edge: model.standing.at_edge,
             dwelt: model.standing.since_us.is_none_or(|since_us| since_us + dwell_us <= now_us),
             hedge_chance_max: model.budget.hedge_chance_max(),
-            may_look: model.look.is_due(now_us) && model.budget.affords_a_look(),
+            may_look: model.look.is_due(now_us)
+                && model.budget.affords_a_look()
+                && model.may_wake_radio(now_us),
             has_credit: model.credits.has_one(now_us),
             edge_unmeasured: route
                 .ok()

@@ -2,7 +2,7 @@
 //! number or allocates; whoever drives it passes `now_us` (monotonic, any origin) and 32 random bits with each event.
 //!
 //! In reading order: [`profile`] what the device costs and holds, [`estimate`] and [`uplink`] what was measured, [`breaker`]
-//! and [`endpoint`] what is known of one endpoint, [`fleet`] of all, [`budget`] and [`look`] what may be spent beside requests,
+//! and [`endpoint`] what is known of one endpoint, [`fleet`] of all, [`budget`], [`radio`] and [`look`] what may be spent beside requests,
 //! [`credits`] how much the site lets the device send, [`guide`] when to ask for routes,
 //! [`model`] all that is kept for one model, [`decide`] here or there, [`cost`] which is cheaper, [`route`] which endpoint,
 //! [`event`] and [`request`] (with `clock`) the life of one request, [`outcome`] how it ends, [`account`] what it cost, [`probe`] what is asked beside
@@ -26,6 +26,7 @@ pub mod model;
 pub mod outcome;
 pub mod probe;
 pub mod profile;
+pub mod radio;
 pub mod request;
 pub mod route;
 pub mod uplink;

@@ -13,7 +13,7 @@ use super::guide::Guide;
 use super::look::Look;
 use super::outcome::Reason;
 use super::profile::Profile;
-use super::when::When;
+use super::radio::Radio;
 
 /// Endpoints kept at most; a larger fleet is cut to these, so that the state stays under 2 KiB.
 pub const ENDPOINTS_MAX: usize = 16;
@@ -90,8 +90,8 @@ pub struct Model {
     pub credits: Credits,
     /// What it all cost.
     pub account: Account,
-    /// When the radio was last at work.
-    radio_at: Option<When>,
+    /// The radio, and when it may be woken for something that no request asked for.
+    pub radio: Radio,
     /// Until when the runs here that were begun keep the processor, in microseconds.
     pub(super) busy_until_us: u64,
     /// Kept up to date when something is learned, so that a pick need not look at all endpoints twice.
@@ -116,7 +116,7 @@ impl Model {
             guide: Guide::default(),
             credits: Credits::default(),
             account: Account::default(),
-            radio_at: None,
+            radio: Radio::default(),
             busy_until_us: 0,
             fleet: FleetMean::default(),
             endpoints: [None; ENDPOINTS_MAX],
@@ -258,9 +258,30 @@ impl Model {
         }
     }
 
-    /// How long the radio has been idle, in microseconds; infinite before its first exchange.
-    pub(super) fn radio_idle_us(&self, now_us: u64) -> f32 {
-        self.radio_at.map_or(f32::INFINITY, |at| at.age_us(now_us) as f32)
+    /// A request of so many bytes begins: a share of what it costs may be spent on curiosity.
+    pub(super) fn earn(&mut self, now_us: u64, on_battery: bool, bytes: u32) {
+        self.budget.earn();
+        let nanojoules = match self.local {
+            Local::Ready(estimate) => self.profile.compute_milliwatts * estimate.mean(),
+            Local::Absent(_) => {
+                let transmit_us = bytes as f32 / 1_024.0 * self.profile.kibibyte_us();
+                self.profile.exchange_nanojoules(bytes, transmit_us, transmit_us, f32::INFINITY)
+            }
+        };
+        self.radio.earn(now_us, on_battery, nanojoules);
+    }
+
+    /// Whether an exchange that no request asked for is worth its energy now.
+    #[must_use]
+    pub fn may_wake_radio(&self, now_us: u64) -> bool {
+        self.radio.may_wake(now_us, &self.profile)
+    }
+
+    /// An exchange that no request asked for begins.
+    pub fn wake_radio(&mut self, now_us: u64) {
+        let nanojoules = self.radio.pay(now_us, &self.profile);
+        self.radio.works(now_us);
+        self.account.edge_microjoules += f64::from(nanojoules) / 1e3;
     }
 
     /// An exchange with an endpoint that began at `since_us` is over.
@@ -268,11 +289,11 @@ impl Model {
         let total_us = now_us.saturating_sub(since_us) as f32;
         let kibibyte_us = self.endpoint(id).map_or(0.0, |endpoint| endpoint.uplink.kibibyte_us(now_us, 0.0));
         let transmit_us = (bytes as f32 / 1_024.0 * kibibyte_us).min(total_us);
-        let idle_us = self.radio_idle_us(since_us);
+        let idle_us = self.radio.idle_us(since_us);
         let nanojoules = self.profile.exchange_nanojoules(bytes, transmit_us, total_us, idle_us);
         self.account.edge_microjoules += f64::from(nanojoules) / 1e3;
         self.account.edge_bytes += u64::from(bytes);
-        self.radio_at = Some(When::at(now_us));
+        self.radio.works(now_us);
     }
 
     /// Notes where work stands.

@@ -64,7 +64,7 @@ pub(super) struct Step<'a> {
 impl Request {
     /// Decides and starts.
     pub fn start(now_us: u64, random: u32, start: Start, model: &mut Model) -> (Self, Effects) {
-        model.budget.earn();
+        model.earn(now_us, start.battery_percent.is_some(), start.bytes);
         let route = route::first(model, now_us, random, &start);
         let inputs = Inputs::gather(model, now_us, &start, route);
         let Decision { choice, reason } = decide::decide(&inputs);
@@ -82,7 +82,10 @@ impl Request {
         match reason {
             Reason::EdgeCheaper => step.model.stand(now_us, true),
             Reason::LocalCheaper => step.model.stand(now_us, false),
-            Reason::Exploring => step.model.budget.hedged(),
+            Reason::Exploring => {
+                step.model.budget.hedged();
+                step.model.radio.pay(now_us, &step.model.profile);
+            }
             _ => {}
         }
         match (choice, route) {

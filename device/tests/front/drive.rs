@@ -176,3 +176,51 @@ fn an_edge_that_was_slow_is_found_again_when_it_is_quick() {
     let places: Vec<Value> = (0..60).map(|_| driven.ask(40_000, 15_000, 150_000)["place"].clone()).collect();
     assert!(places.iter().rev().take(20).all(|place| place == "edge"), "{places:?}");
 }
+
+#[test]
+fn what_others_tell_of_an_endpoint_counts_until_it_speaks_itself() {
+    let mut driven = Driven::start(&[]);
+    driven.now_us = 1_000_000;
+    driven.model(200_000, json!({}));
+    let before = driven.forecast()["edgeMicroseconds"].as_f64().unwrap();
+    let load = json!({ "waitMicroseconds": 90_000, "serviceP95Microseconds": 20_000 });
+    let told =
+        |age_us: u64| json!({ "event": "routed", "endpoint": 0, "ageMicroseconds": age_us, "load": load });
+    driven.now_us = 2_000_000;
+    driven.event(told(1_500_000));
+    assert_eq!(driven.forecast()["edgeMicroseconds"].as_f64(), Some(before), "it is older than its own word");
+    driven.event(told(500_000));
+    assert_eq!(driven.forecast()["edgeMicroseconds"].as_f64(), Some(before + 90_000.0));
+}
+
+#[test]
+fn a_credit_is_kept_to() {
+    let mut driven = Driven::start(&[]);
+    driven.model(100_000, json!({ "minDwellSeconds": 0, "latencyMarginPercent": 0 }));
+    (0..8).for_each(|_| drop(driven.ask(20_000, 5_000, 100_000)));
+    driven.event(json!({
+        "event": "credited", "requests": 1, "periodMicroseconds": 2_000_000, "untilMicroseconds": 60_000_000,
+    }));
+    // Two requests a second and leave for one in two seconds.
+    let answers: Vec<Value> = (0..16).map(|_| driven.ask(20_000, 5_000, 100_000)).collect();
+    let at_edge = answers.iter().filter(|answer| answer["place"] == "edge").count();
+    assert!((3..=5).contains(&at_edge), "{answers:?}");
+    assert!(
+        answers
+            .iter()
+            .filter(|answer| answer["place"] == "device")
+            .all(|answer| answer["reason"] == "credits_spent")
+    );
+}
+
+#[test]
+fn after_a_move_the_way_is_measured_anew_at_once() {
+    let mut driven = Driven::start(&[]);
+    driven.now_us = 1_000_000;
+    driven.model(200_000, json!({}));
+    driven.event(json!({ "event": "tick" }));
+    let probe = json!({ "effect": "probe", "endpoint": 0, "question": "load" });
+    assert_eq!(driven.event(json!({ "event": "tick" })), [] as [Value; 0]);
+    driven.event(json!({ "event": "moved" }));
+    assert_eq!(driven.event(json!({ "event": "tick" })), [probe]);
+}

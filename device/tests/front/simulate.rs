@@ -115,7 +115,10 @@ fn each_kind_of_device_harms_nobody_by_its_policy() {
         let (ours, local, race) = (play("longshore"), play("always-local"), play("race-both"));
         assert!(arguments.windows(2).any(|pair| pair == ["--device-profile", class.word()]), "{arguments:?}");
         assert!(number(&ours, "missPercent") <= number(&local, "missPercent") + 0.1, "{class:?} {ours}");
-        assert!(number(&ours, "joules") <= number(&race, "joules"), "{class:?} {ours} {race}");
+        // Where there is time for one place after the other.
+        if class != DeviceClass::Vehicle {
+            assert!(number(&ours, "joules") <= 0.75 * number(&race, "joules"), "{class:?} {ours} {race}");
+        }
     }
 }
 
@@ -126,4 +129,28 @@ fn a_bundle_that_is_none_is_told() {
     let output = run(&["--trace", "generated:4g", "--bundle", file.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("holds no policy bundle"), "{output:?}");
+}
+
+#[test]
+fn on_a_battery_an_lte_radio_is_not_kept_awake_by_questions() {
+    let setting = [
+        "--device-profile",
+        "wearable",
+        "--link",
+        "lte",
+        "--battery-percent",
+        "60",
+        "--local-ms",
+        "120",
+        "--deadline-ms",
+        "1000",
+        "--period-ms",
+        "5000",
+        "--input-bytes",
+        "8000",
+    ];
+    let (ours, local) = (simulate("longshore", &setting), simulate("always-local", &setting));
+    // A radio that is asked every ten seconds would draw a watt all the time, and a run here takes 36 mJ.
+    let extra = number(&ours, "joules") - number(&local, "joules");
+    assert!(extra <= 0.05 * number(&local, "joules") + 3.0 * 2.0 * 12.7, "{ours} {local}");
 }
