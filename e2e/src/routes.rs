@@ -1,11 +1,17 @@
 //! Routes as curl asks for them, and whether sidecars hear each other.
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::cluster::{self, kubectl};
+use crate::{
+    cluster::{self, kubectl},
+    wait,
+};
+
+/// Time until every pod has a list of all nodes.
+const LISTED: Duration = Duration::from_secs(180);
 
 /// Names of the endpoints that a sidecar leads to, in its order. `arguments` are curl's, for credentials.
 ///
@@ -16,6 +22,20 @@ pub fn resolve(url: &str, model: &str, arguments: &[&str]) -> Result<Vec<String>
     let answer = get(url, "/v1alpha1/routes:resolve", &[&["--data", &question], arguments].concat())?;
     let endpoints = answer["applicationEndpoints"].as_array().with_context(|| answer.to_string())?;
     Ok(endpoints.iter().filter_map(|endpoint| endpoint["endpointId"].as_str().map(str::to_owned)).collect())
+}
+
+/// Waits until each of these sidecars leads to so many endpoints. A pod that starts before its node serves has a list of nodes
+/// without itself, until the kubelet brings the next: that takes up to two minutes.
+///
+/// # Errors
+/// When one does not.
+pub fn until_all_lead(urls: &[String], model: &str, endpoints: usize, arguments: &[&str]) -> Result<()> {
+    wait::until_true(&format!("each node leads to {endpoints}"), LISTED, || {
+        let counts = urls.iter().map(|url| Ok(resolve(url, model, arguments)?.len()));
+        let counts = counts.collect::<Result<Vec<usize>>>()?;
+        ensure!(counts.iter().all(|count| *count == endpoints), "{counts:?}");
+        Ok(true)
+    })
 }
 
 /// What stands at a path, as JSON.

@@ -52,13 +52,7 @@ pub fn api_server_stopped(namespace: &str) -> Result<()> {
     let ready = served(namespace, 2, "OffloadOnly")?;
     let watch = Device::thin(&endpoints(&ready), 2_000).watch(50)?;
     watch.until("answers from the edge", 20, SOON, |line| line["place"] == "edge")?;
-    let lead_to_both = || {
-        let nodes = serving_nodes(&ready);
-        wait::until_true("both nodes lead to both", SOON, || {
-            let leads = |url: &String| Ok(routes::resolve(url, "person-detect", &[])?.len() == nodes.len());
-            endpoints(&ready).iter().map(leads).collect::<Result<Vec<bool>>>().map(|all| all == [true, true])
-        })
-    };
+    let lead_to_both = || routes::until_all_lead(&endpoints(&ready), "person-detect", 2, &[]);
     lead_to_both()?;
     node::without_api_server(|| {
         let before = watch.lines().len();
@@ -80,6 +74,7 @@ pub fn node_paused(namespace: &str) -> Result<()> {
     for node in &nodes {
         watch.until(&format!("answers from {node}"), 1, POD, |line| line["endpoint"] == node.as_str())?;
     }
+    routes::until_all_lead(&endpoints(&ready), "person-detect", 2, &[])?;
     let paused = Paused::new(&nodes[0])?;
     watch.until("answers from the other node", 100, SOON, |line| line["endpoint"] == nodes[1].as_str())?;
     let other = endpoints(&ready).pop().unwrap_or_default();

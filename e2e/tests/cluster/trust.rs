@@ -54,8 +54,9 @@ fn siblings(namespace: &str, url: &str, authority: &str, shown: &[&str]) -> Resu
         Ok(routes::peers(namespace, "by-certificate")? == [1, 1])
     })?;
     let as_device = [&["--cacert", authority], shown].concat();
-    let order = routes::resolve(url, "person-detect", &as_device)?;
     let nodes = serving_nodes(&cluster::ready(namespace, "by-certificate")?);
+    routes::until_all_lead(&[url.to_owned()], "person-detect", nodes.len(), &as_device)?;
+    let order = routes::resolve(url, "person-detect", &as_device)?;
     ensure!(
         order.len() == nodes.len() && order.iter().all(|node| nodes.contains(node)),
         "{order:?} of {nodes:?}"
