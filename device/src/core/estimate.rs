@@ -60,7 +60,8 @@ impl Estimate {
         self.samples = self.samples.saturating_add(1);
         let gain = GAIN.max(1.0 / f32::from(self.samples));
         self.mean += gain * error;
-        self.deviation += gain * (error.abs() - self.deviation);
+        // A surprise must not widen the spread so far that the next one is none.
+        self.deviation += gain * (error.abs().min(limit) - self.deviation);
     }
 
     /// Whether there was a sample yet.

@@ -1,4 +1,5 @@
 use super::endpoint::{EndpointId, LoadSeen};
+use super::estimate::Estimate;
 use super::moves::Moves;
 use super::outcome::Place;
 use super::probe::Question;
@@ -71,6 +72,18 @@ fn bodies_that_stay_here_are_saved_and_those_that_leave_are_spent() {
     world.nodes = vec![Node::Silent];
     assert_eq!(world.ask(200).place, HERE);
     assert_eq!((world.model.account.saved_bytes, world.model.account.edge_bytes), (50_000, 100_000));
+}
+
+#[test]
+fn two_surprises_on_the_same_side_begin_anew() {
+    for sample in [160.0, 10.0] {
+        let mut estimate = Estimate::guess(0.0, 0.0);
+        (0..8).for_each(|_| estimate.add(40.0));
+        estimate.add(sample);
+        assert!((estimate.mean() - 40.0).abs() < (sample - 40.0_f32).abs() / 2.0, "{estimate:?}");
+        estimate.add(sample);
+        assert!((estimate.mean() - sample).abs() < 0.01, "{estimate:?}");
+    }
 }
 
 /// Ten minutes at the edge: how fast the device itself is by then is known less well.
