@@ -45,7 +45,7 @@ impl Device {
         }
     }
 
-    /// What requests cost so far in energy and bytes, by place, as the profile counts it.
+    /// What requests cost so far in energy and bytes, by place, as the profile counts it; and how often work moved.
     #[must_use]
     pub fn account(&self) -> Account {
         self.shared.lock().model.account
@@ -139,7 +139,7 @@ impl Device {
             }
             state.bundle_trouble.clone().filter(|_| state.model.bundle.is_unheard())
         };
-        let Outputs { tensors, label, confidence, endpoint, digest, unlabelled } = outputs;
+        let Outputs { tensors, label, confidence, endpoint, digest, times, unlabelled } = outputs;
         Answer {
             ending,
             place: place.map(|place| place.word()),
@@ -147,6 +147,8 @@ impl Device {
             label,
             confidence,
             latency: started.elapsed(),
+            queue: times.queue,
+            service: times.service,
             reason,
             model_digest: digest,
             outputs: tensors,

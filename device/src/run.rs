@@ -10,7 +10,7 @@ use tokio::task::AbortHandle;
 use tokio::time::sleep_until;
 use tracing::debug;
 
-use crate::answer::Outputs;
+use crate::answer::{Outputs, Times};
 use crate::core::endpoint::EndpointId;
 use crate::core::event::{Effect, Effects, Event, Start};
 use crate::core::outcome::{Place, Verdict};
@@ -23,7 +23,7 @@ const CONNECT_MIN: Duration = Duration::from_millis(20);
 const CONNECT_MAX: Duration = Duration::from_millis(250);
 
 enum Message {
-    Local(Result<Vec<Tensor>, String>),
+    Local(Result<(Vec<Tensor>, Times), String>),
     Remote(EndpointId, Result<Reply, String>),
 }
 
@@ -110,7 +110,10 @@ impl Run {
         let outputs = match verdict.place {
             Some(Place::Device) => self.local.take(),
             Some(Place::Edge(_)) => self.edge.take(),
-            Some(Place::Cache) => self.shared.lock().last.clone(),
+            // The last result, in no time.
+            Some(Place::Cache) => {
+                self.shared.lock().last.clone().map(|last| Outputs { times: Times::default(), ..last })
+            }
             None => None,
         };
         Done { verdict, outputs: outputs.unwrap_or_default(), trouble: self.trouble.take() }
@@ -130,8 +133,9 @@ impl Run {
 
     fn event(&mut self, message: Message) -> Event {
         match message {
-            Message::Local(Ok(tensors)) => {
-                let mut outputs = Outputs::read(tensors, self.shared.lock().labels());
+            Message::Local(Ok((tensors, times))) => {
+                let mut outputs = self.shared.lock().read(tensors);
+                outputs.times = times;
                 outputs.digest = self.shared.local.as_ref().map(|model| model.digest().into());
                 let confidence = outputs.confidence;
                 self.local = Some(outputs);
@@ -151,9 +155,10 @@ impl Run {
     }
 
     fn replied(&mut self, endpoint: EndpointId, reply: Reply) -> Event {
-        let Reply { outcome, exchange, load, endpoint: name, digest, tensors } = reply;
+        let Reply { outcome, exchange, load, endpoint: name, digest, times, tensors } = reply;
         if outcome == wire::Outcome::Served {
-            let mut outputs = Outputs::read(tensors, self.shared.lock().labels());
+            let mut outputs = self.shared.lock().read(tensors);
+            outputs.times = times;
             outputs.endpoint = name.or_else(|| self.shared.lock().directory.display(endpoint));
             outputs.digest = digest;
             self.edge = Some(outputs);
@@ -172,6 +177,7 @@ impl Run {
         };
         let (tensors, sender) = (Arc::clone(&self.tensors), self.sender.clone());
         let processor = Arc::clone(&self.shared.processor);
+        let asked = Instant::now();
         tokio::spawn(async move {
             let turn = processor.acquire_owned().await;
             if sender.is_closed() {
@@ -179,8 +185,12 @@ impl Run {
             }
             tokio::task::spawn_blocking(move || {
                 let _turn = turn;
+                let begun = Instant::now();
+                let ran = model.run(&tensors).map(|outputs| {
+                    (outputs, Times { queue: Some(begun - asked), service: Some(begun.elapsed()) })
+                });
                 // Nobody listens once the request is over.
-                drop(sender.send(Message::Local(model.run(&tensors))));
+                drop(sender.send(Message::Local(ran)));
             });
         });
     }

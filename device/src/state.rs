@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use engine::Tensor;
 use engine::picture::Normalization;
 use http::HeaderValue;
 use tokio::sync::Semaphore;
@@ -72,6 +73,11 @@ impl State {
     pub(crate) fn labels(&self) -> &[String] {
         let of_bundle = self.bundle.as_ref().map(|bundle| bundle.model.labels.as_slice());
         self.labels_given.as_deref().or(of_bundle).unwrap_or_default()
+    }
+
+    /// A model's outputs with the labels and the temperature that hold here.
+    pub(crate) fn read(&self, tensors: Vec<Tensor>) -> Outputs {
+        Outputs::read(tensors, self.labels(), self.model.policy.confidence_temperature())
     }
 
     /// Takes a bundle of a given age into use.

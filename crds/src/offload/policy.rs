@@ -15,12 +15,18 @@ pub struct OffloadPolicy {
     /// A device asks the edge again when its own answer is less sure than this, in percent; 0: never.
     #[schemars(range(min = 0, max = 100))]
     pub escalate_below_confidence_percent: i32,
+    /// Temperature of the softmax that makes the model's confidence honest, in percent; above 100 it is less sure of itself.
+    #[schemars(range(min = 10, max = 1000))]
+    pub confidence_temperature_percent: i32,
     /// The other place must be better by this much before work moves, in percent.
     #[schemars(range(min = 0, max = 100))]
     pub latency_margin_percent: i32,
     /// Work stays at least this long where it is, in seconds.
     #[schemars(range(min = 0, max = 3600))]
     pub min_dwell_seconds: i32,
+    /// Work moves between the device and the edge at most this often in any minute.
+    #[schemars(range(min = 1, max = 600))]
+    pub max_moves_per_minute: i32,
     /// What a device does when no place meets the deadline.
     pub fallback: Fallback,
     /// How long a device may use its copy of the policy without hearing from an endpoint, in seconds.
@@ -34,8 +40,10 @@ impl Default for OffloadPolicy {
             mode: Mode::Automatic,
             battery_low_percent: 20,
             escalate_below_confidence_percent: 0,
+            confidence_temperature_percent: 100,
             latency_margin_percent: 20,
             min_dwell_seconds: 5,
+            max_moves_per_minute: 6,
             fallback: Fallback::Local,
             bundle_ttl_seconds: 86_400,
         }

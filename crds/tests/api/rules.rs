@@ -233,6 +233,17 @@ pub fn schema() -> Vec<Row> {
         offload("spec.replicas", json!("two"), "spec.replicas"),
         offload("spec.model.version", json!(3), "spec.model.version"),
         offload("spec.offloadPolicy.mode", json!("Sometimes"), "spec.offloadPolicy.mode: Unsupported value"),
+        offload("spec.offloadPolicy.maxMovesPerMinute", json!(0), "spec.offloadPolicy.maxMovesPerMinute"),
+        offload(
+            "spec.offloadPolicy.confidenceTemperaturePercent",
+            json!(9),
+            "spec.offloadPolicy.confidenceTemperaturePercent",
+        ),
+        offload(
+            "spec.offloadPolicy.confidenceTemperaturePercent",
+            json!(1.5),
+            "spec.offloadPolicy.confidenceTemperaturePercent",
+        ),
         offload("spec.endpoint.nodePort", json!(70000), "spec.endpoint.nodePort"),
         offload("spec.autoscaling", json!({"minReplicas": 1}), "unknown field \"spec.autoscaling\""),
     ]

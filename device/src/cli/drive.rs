@@ -305,6 +305,13 @@ impl Driven {
             "edgeP95Microseconds": route.map(|route| route.forecast.p95_us()),
             "deviceMicrojoules": self.model.account.device_microjoules,
             "edgeMicrojoules": self.model.account.edge_microjoules,
+            "savedMicrojoules": self.model.account.saved_microjoules,
+            "edgeBytes": self.model.account.edge_bytes,
+            "savedBytes": self.model.account.saved_bytes,
+            "workMoves": self.model.account.moves.made,
+            "heldByMargin": self.model.account.moves.held_by_margin,
+            "heldByDwell": self.model.account.moves.held_by_dwell,
+            "heldByFlapLimit": self.model.account.moves.held_by_flap_limit,
         })
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod log;
 mod report;
 mod row;
 mod simulate;
+mod spent;
 mod stop;
 mod tally;
 mod watch;

@@ -8,6 +8,8 @@ use longshore_device::core::account::Account;
 use longshore_device::core::outcome::Ending;
 use serde::Serialize;
 
+use super::spent::{Moved, Spent};
+
 /// The counts of a loop.
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -32,16 +34,8 @@ pub(crate) struct Tally {
     /// What the answers cost.
     #[serde(flatten)]
     spent: Spent,
-}
-
-/// Energy as the device's profile counts it, and bytes, by place.
-#[derive(Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Spent {
-    device_joules: f64,
-    edge_joules: f64,
-    edge_bytes: u64,
-    saved_joules: f64,
+    #[serde(flatten)]
+    moved: Moved,
 }
 
 impl Tally {
@@ -70,15 +64,10 @@ impl Tally {
         }
     }
 
-    /// What all answers cost so far.
-    pub(crate) fn spent(&mut self, account: Account) {
-        let joules = |microjoules: f64| (microjoules / 1e3).round() / 1e3;
-        self.spent = Spent {
-            device_joules: joules(account.device_microjoules),
-            edge_joules: joules(account.edge_microjoules),
-            edge_bytes: account.edge_bytes,
-            saved_joules: joules(account.saved_microjoules),
-        };
+    /// What all answers cost so far, and how often work moved for that.
+    pub(crate) fn account(&mut self, account: &Account) {
+        self.spent = Spent::between(&Account::default(), account);
+        self.moved = account.moves.into();
     }
 
     /// One line for a terminal.
@@ -107,7 +96,13 @@ impl Tally {
         rows.extend([
             ("joules here".to_owned(), format!("{:.1}", self.spent.device_joules)),
             ("joules for sending".to_owned(), format!("{:.1}", self.spent.edge_joules)),
+            ("joules saved here".to_owned(), format!("{:.1}", self.spent.saved_joules)),
             ("bytes sent".to_owned(), self.spent.edge_bytes.to_string()),
+            ("bytes not sent".to_owned(), self.spent.saved_bytes.to_string()),
+            ("moves of work".to_owned(), self.moved.work_moves.to_string()),
+            ("held by the margin".to_owned(), self.moved.held_by_margin.to_string()),
+            ("held by the dwell time".to_owned(), self.moved.held_by_dwell.to_string()),
+            ("held by the flap limit".to_owned(), self.moved.held_by_flap_limit.to_string()),
         ]);
         let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         let mut table = String::new();

@@ -13,6 +13,7 @@ use tracing::debug;
 use super::args::WatchArgs;
 use super::battery::Battery;
 use super::report::Report;
+use super::spent::Spent;
 use super::tally::Tally;
 use super::{frames, infer, row, stop};
 
@@ -60,10 +61,10 @@ async fn camera(
             zone(device, file);
         }
         tally.taken();
-        let answer = infer::answer(device, picture, deadline).await;
+        let (answer, spent) = infer::answer(device, picture, deadline).await;
         tally.answered(&answer);
-        tally.spent(device.account());
-        screen.show(at, picture, &answer, percent, &tally)?;
+        tally.account(&device.account());
+        screen.show(at, picture, &answer, percent, spent, &tally)?;
     }
     Ok(tally)
 }
@@ -101,12 +102,13 @@ impl Screen {
         picture: &Path,
         answer: &Answer,
         percent: Option<f32>,
+        spent: Spent,
         tally: &Tally,
     ) -> Result<()> {
         let name = picture.file_name().unwrap_or_default().to_string_lossy();
         let row = || row::row(at, &name, answer, percent);
         match self {
-            Self::Json => writeln!(stdout(), "{}", Report::new(&name, answer, percent).line()),
+            Self::Json => writeln!(stdout(), "{}", Report::new(&name, answer, percent, spent).line()),
             Self::Lines => writeln!(stdout(), "{}", row()),
             Self::Terminal => {
                 write!(stdout(), "\r\x1b[2K{}\n{}", row(), tally.line())?;

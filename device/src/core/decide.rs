@@ -36,6 +36,8 @@ pub struct Inputs {
     pub at_edge: bool,
     /// Whether it has stood there for the policy's dwell time.
     pub dwelt: bool,
+    /// Whether one more move stays within the policy's flap limit.
+    pub may_move: bool,
     /// How probable it may be that a request at the edge needs a run here after all, 0 to 1.
     pub hedge_chance_max: f32,
     /// Whether it is time to look at a slow edge again, and a run at both places can be afforded.
@@ -63,6 +65,7 @@ impl Inputs {
             edge: route.map(|route| route.forecast),
             at_edge: model.standing.at_edge,
             dwelt: model.standing.since_us.is_none_or(|since_us| since_us + dwell_us <= now_us),
+            may_move: model.account.moves.allow_another(now_us, model.policy.max_moves_per_minute),
             hedge_chance_max: model.budget.hedge_chance_max(),
             may_look: model.look.is_due(now_us)
                 && model.budget.affords_a_look()
@@ -198,15 +201,15 @@ fn is_a_hedge_too_probable(inputs: &Inputs) -> Option<Decision> {
     (inputs.hedge_chance_max < chance).then(|| look_or(inputs, local(Reason::HedgeBudget)))
 }
 
-/// What the edge was a while ago, or a guess, must not keep work here for ever. Where only the owner's margin or dwell time
-/// does, a recent figure is enough.
+/// What the edge was a while ago, or a guess, must not keep work here for ever. Where only the owner's margin, dwell
+/// time or flap limit does, a recent figure is enough.
 fn is_another_look_due(inputs: &Inputs) -> Option<Decision> {
     let Decision { choice, reason } = cheaper_place(inputs);
     let is_unsure = inputs.edge_unmeasured || reason == Reason::LocalCheaper;
     (choice == Choice::Local && is_unsure && inputs.may_look).then(|| both(Reason::Exploring))
 }
 
-/// The cheaper place, but work moves only for a gain above the margin and after the dwell time.
+/// The cheaper place, but work moves only for a gain above the margin, after the dwell time and within the flap limit.
 fn cheaper_place(inputs: &Inputs) -> Decision {
     let (Ok(here), Ok(there)) = (inputs.local, inputs.edge) else { return fallback(inputs) };
     let costs = cost::of(inputs, here, there, inputs.late_start_us(here));
@@ -217,11 +220,12 @@ fn cheaper_place(inputs: &Inputs) -> Decision {
     let (stay, go) = if inputs.at_edge { (costs.edge, costs.local) } else { (costs.local, costs.edge) };
     let margin = f32::from(inputs.policy.latency_margin_percent) / 100.0;
     let moves = go <= stay * (1.0 - margin);
-    match (moves, inputs.dwelt) {
-        (true, true) if edge_is_cheaper => edge(Reason::EdgeCheaper),
-        (true, true) => local(Reason::LocalCheaper),
-        (true, false) => staying(inputs, Reason::Dwell),
-        (false, _) => staying(inputs, Reason::WithinMargin),
+    match (moves, inputs.dwelt, inputs.may_move) {
+        (true, true, true) if edge_is_cheaper => edge(Reason::EdgeCheaper),
+        (true, true, true) => local(Reason::LocalCheaper),
+        (true, true, false) => staying(inputs, Reason::FlapLimit),
+        (true, false, _) => staying(inputs, Reason::Dwell),
+        (false, ..) => staying(inputs, Reason::WithinMargin),
     }
 }
 

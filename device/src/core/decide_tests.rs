@@ -19,6 +19,7 @@ fn ordinary_camera() -> Inputs {
         edge: Ok(Forecast { mean_us: 60_000.0, deviation_us: 3_000.0, transmit_us: 45_000.0, queue_us: 0.0 }),
         at_edge: false,
         dwelt: true,
+        may_move: true,
         hedge_chance_max: 0.1,
         may_look: false,
         has_credit: true,
@@ -226,6 +227,21 @@ fn work_that_moved_a_moment_ago_stays() {
         inputs.dwelt = false;
     };
     check(change, Choice::Local, Reason::Dwell);
+}
+
+#[test]
+fn work_that_moved_too_often_stays() {
+    let change = |inputs: &mut Inputs| {
+        inputs.edge = Ok(QUICK_EDGE);
+        inputs.may_move = false;
+    };
+    check(change, Choice::Local, Reason::FlapLimit);
+    let change = |inputs: &mut Inputs| {
+        inputs.battery_percent = None;
+        inputs.at_edge = true;
+        inputs.may_move = false;
+    };
+    check(change, Choice::Edge, Reason::FlapLimit);
 }
 
 #[test]

@@ -13,6 +13,11 @@ const SURPRISE_SHARE: f32 = 0.25;
 /// works.
 const FIRST_SPREAD: f32 = 1.0 / 8.0;
 
+/// What was not measured for this long, in microseconds, may be off by this share of the mean: a small device cools down
+/// or is heated by something else within minutes, and its clock changes with that.
+const UNUSED_US: f32 = 600_000_000.0;
+const UNUSED_SPREAD: f32 = 0.25;
+
 /// Mean absolute deviations above the mean that cover about 95 % of a normal spread (1.645 / 0.798).
 pub const P95_DEVIATIONS: f32 = 2.06;
 
@@ -55,13 +60,21 @@ impl Estimate {
         self.samples = self.samples.saturating_add(1);
         let gain = GAIN.max(1.0 / f32::from(self.samples));
         self.mean += gain * error;
-        self.deviation += gain * (error.abs() - self.deviation);
+        // A surprise must not widen the spread so far that the next one is none.
+        self.deviation += gain * (error.abs().min(limit) - self.deviation);
     }
 
     /// Whether there was a sample yet.
     #[must_use]
     pub const fn is_measured(&self) -> bool {
         self.samples > 0
+    }
+
+    /// What it is worth this many microseconds after the last sample: the mean stands, and the spread grows with the time.
+    #[must_use]
+    pub fn unused_for(self, idle_us: f32) -> Self {
+        let spread = UNUSED_SPREAD * (idle_us / UNUSED_US).min(1.0);
+        Self { deviation: self.deviation.max(self.mean * spread), ..self }
     }
 
     /// The mean.

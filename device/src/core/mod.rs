@@ -4,7 +4,8 @@
 //! In reading order: [`profile`] what the device costs and holds, [`estimate`] and [`uplink`] what was measured, [`breaker`]
 //! and [`endpoint`] what is known of one endpoint, [`fleet`] of all, [`budget`], [`radio`] and [`look`] what may be spent beside requests,
 //! [`credits`] how much the site lets the device send, [`guide`] when to ask for routes,
-//! [`model`] all that is kept for one model, [`decide`] here or there, [`cost`] which is cheaper, [`route`] which endpoint,
+//! [`model`] all that is kept for one model, [`decide`] here or there, [`moves`] how often that changes, [`cost`] which is
+//! cheaper, [`route`] which endpoint,
 //! [`event`] and [`request`] (with `clock`) the life of one request, [`outcome`] how it ends, [`account`] what it cost, [`probe`] what is asked beside
 //! requests.
 
@@ -23,6 +24,7 @@ pub mod guide;
 mod learn;
 pub mod look;
 pub mod model;
+pub mod moves;
 pub mod outcome;
 pub mod probe;
 pub mod profile;
@@ -34,6 +36,8 @@ pub mod when;
 
 #[cfg(test)]
 mod decide_tests;
+#[cfg(test)]
+mod model_tests;
 #[cfg(test)]
 mod request_tests;
 #[cfg(test)]

@@ -14,6 +14,7 @@ use super::look::Look;
 use super::outcome::Reason;
 use super::profile::Profile;
 use super::radio::Radio;
+use super::when::When;
 
 /// Endpoints kept at most; a larger fleet is cut to these, so that the state stays under 2 KiB.
 pub const ENDPOINTS_MAX: usize = 16;
@@ -92,6 +93,8 @@ pub struct Model {
     pub account: Account,
     /// The radio, and when it may be woken for something that no request asked for.
     pub radio: Radio,
+    /// When a run here last began or ended, or the first request came.
+    ran_at: Option<When>,
     /// Until when the runs here that were begun keep the processor, in microseconds.
     pub(super) busy_until_us: u64,
     /// Kept up to date when something is learned, so that a pick need not look at all endpoints twice.
@@ -117,6 +120,7 @@ impl Model {
             credits: Credits::default(),
             account: Account::default(),
             radio: Radio::default(),
+            ran_at: None,
             busy_until_us: 0,
             fleet: FleetMean::default(),
             endpoints: [None; ENDPOINTS_MAX],
@@ -203,7 +207,9 @@ impl Model {
                 Err(Reason::ModeOffloadOnly)
             }
             Local::Ready(estimate) => {
-                Ok(Forecast::local(estimate, self.busy_until_us.saturating_sub(now_us) as f32))
+                let idle_us = self.ran_at.map_or(0, |at| at.age_us(now_us));
+                let wait_us = self.busy_until_us.saturating_sub(now_us);
+                Ok(Forecast::local(estimate.unused_for(idle_us as f32), wait_us as f32))
             }
         }
     }
@@ -226,6 +232,7 @@ impl Model {
         let begins_us = now_us.max(self.busy_until_us);
         if let Local::Ready(estimate) = self.local {
             self.busy_until_us = begins_us + estimate.mean() as u64;
+            self.ran_at = Some(When::at(now_us));
         }
         begins_us
     }
@@ -236,6 +243,7 @@ impl Model {
             let expected_us = since_us + estimate.mean() as u64;
             let took_us = now_us.saturating_sub(since_us) as f32;
             estimate.add(took_us);
+            self.ran_at = Some(When::at(now_us));
             self.account.device_microjoules += f64::from(self.profile.compute_milliwatts * took_us) / 1e3;
             // Runs that wait behind it end later or earlier by as much.
             self.busy_until_us = (self.busy_until_us + now_us).saturating_sub(expected_us);
@@ -258,9 +266,11 @@ impl Model {
         }
     }
 
-    /// A request of so many bytes begins: a share of what it costs may be spent on curiosity.
+    /// A request of so many bytes begins: a share of what it costs may be spent on curiosity. From the first one on the
+    /// device's speed ages while it is not measured.
     pub(super) fn earn(&mut self, now_us: u64, on_battery: bool, bytes: u32) {
         self.budget.earn();
+        self.ran_at.get_or_insert(When::at(now_us));
         let nanojoules = match self.local {
             Local::Ready(estimate) => self.profile.compute_milliwatts * estimate.mean(),
             Local::Absent(_) => {
@@ -298,7 +308,11 @@ impl Model {
 
     /// Notes where work stands.
     pub(super) fn stand(&mut self, now_us: u64, at_edge: bool) {
-        if self.standing.at_edge != at_edge || self.standing.since_us.is_none() {
+        let is_first = self.standing.since_us.is_none();
+        if self.standing.at_edge != at_edge || is_first {
+            if !is_first {
+                self.account.moves.moved(now_us);
+            }
             self.standing = Standing { at_edge, since_us: Some(now_us) };
         }
     }

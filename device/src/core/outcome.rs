@@ -89,6 +89,8 @@ pub enum Reason {
     WithinMargin,
     /// The other place is better, and work moved too short a time ago.
     Dwell,
+    /// The other place is better, and work moved too often lately.
+    FlapLimit,
     /// Time is too short to wait for one place and then turn to the other: both were begun.
     NoSlack,
     /// The edge was too slow a while ago: it was begun at both places to see whether it still is.
@@ -133,6 +135,7 @@ impl Reason {
             Self::EdgeCheaper => "edge_cheaper",
             Self::WithinMargin => "within_margin",
             Self::Dwell => "dwell",
+            Self::FlapLimit => "flap_limit",
             Self::NoSlack => "no_slack",
             Self::Exploring => "exploring",
             Self::HedgeBudget => "hedge_budget",

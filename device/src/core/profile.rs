@@ -115,16 +115,17 @@ impl Link {
 impl Profile {
     /// A device of a class with a radio of a kind.
     ///
-    /// Wi-Fi and LTE: Huang et al., "A Close Examination of Performance and Power Characteristics of 4G LTE Networks", MobiSys
-    /// 2012, tables 3 (promotion and tail) and 4 (`alpha_u`, `beta`). 5G is scaled from LTE: twice the power when awake (Xu et
-    /// al., "Understanding Operational 5G", SIGCOMM 2020, find two to three times) and a tenth of the slope for each Mbit/s.
+    /// Wi-Fi and LTE: the power model of Huang et al., "A Close Examination of Performance and Power Characteristics of 4G LTE
+    /// Networks", MobiSys 2012; `docs/decision.md` says where each figure was read. 5G is scaled from LTE: twice the power
+    /// when awake (Xu et al., "Understanding Operational 5G", SIGCOMM 2020, find two to three times) and a tenth of the slope
+    /// for each Mbit/s.
     #[must_use]
     pub fn of(class: DeviceClass, link: Link) -> Self {
         // beta, alpha_u, tail in ms, tail power, promotion in ms times its power, typical uplink.
         let (base, slope, tail_ms, tail, wake, uplink) = match link {
-            Link::Wifi => (132.86, 283.17, 238.1, 119.3, 79.1 * 124.4, 20_000.0),
-            Link::Lte => (1_288.04, 438.39, 11_576.0, 1_060.0, 260.1 * 1_210.7, 6_000.0),
-            Link::FiveG => (2_576.08, 43.84, 11_576.0, 2_120.0, 260.1 * 2_421.4, 50_000.0),
+            Link::Wifi => (132.86, 283.17, 250.0, 132.86, 0.0, 20_000.0),
+            Link::Lte => (1_288.04, 438.39, 11_576.0, 1_060.0, 260.0 * 1_210.0, 6_000.0),
+            Link::FiveG => (2_576.08, 43.84, 11_576.0, 2_120.0, 260.0 * 2_420.0, 50_000.0),
         };
         Self {
             compute_milliwatts: class.compute_milliwatts(),

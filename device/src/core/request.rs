@@ -79,6 +79,7 @@ impl Request {
             is_over: false,
         };
         let mut step = Step { now_us, random, model, effects: Effects::default() };
+        step.model.account.moves.decided(reason);
         match reason {
             Reason::EdgeCheaper => step.model.stand(now_us, true),
             Reason::LocalCheaper => step.model.stand(now_us, false),
@@ -279,6 +280,9 @@ impl Request {
         match (self.local, place) {
             (LocalRun::Running { .. }, _) => step.model.wasted(),
             (LocalRun::Idle, Some(Place::Edge(_))) => step.model.spared(),
+            (_, Some(Place::Device)) if self.tried.once == Set::default() => {
+                step.model.account.saved_bytes += u64::from(self.start.bytes);
+            }
             _ => {}
         }
         self.is_over = true;

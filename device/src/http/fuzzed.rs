@@ -75,7 +75,7 @@ fn fuzzed_replies() {
                 "{:?}",
                 reply.load
             );
-            classify(&reply.tensors, &labels).is_ok_and(|class| {
+            classify(&reply.tensors, &labels, 1.5).is_ok_and(|class| {
                 assert!(class.index < labels.len() && class.confidence.is_finite(), "{class:?}");
                 true
             })

@@ -10,6 +10,7 @@ use serde_json::Value;
 use wire::{LoadReport, Outcome, Problem, header};
 
 use super::connection::Received;
+use crate::answer::Times;
 use crate::core::endpoint::{Exchange, LoadSeen};
 
 /// An answer or a refusal, read.
@@ -20,6 +21,7 @@ pub(crate) struct Reply {
     pub(crate) load: Option<LoadSeen>,
     pub(crate) endpoint: Option<String>,
     pub(crate) digest: Option<String>,
+    pub(crate) times: Times,
     /// Empty unless the outcome is `served`.
     pub(crate) tensors: Vec<Tensor>,
 }
@@ -29,17 +31,22 @@ pub(crate) fn read(received: &Received, bytes: u32) -> Result<Reply, String> {
     let headers = &received.parts.headers;
     let outcome = outcome(received)?;
     let tensors = if outcome == Outcome::Served { tensors(headers, &received.body)? } else { Vec::new() };
+    let [queue_us, service_us] = [header::QUEUE_US, header::SERVICE_US].map(|name| number(headers, name));
     Ok(Reply {
         outcome,
         exchange: Exchange {
             total_us: micros(received.elapsed),
-            queue_us: number(headers, header::QUEUE_US),
-            service_us: number(headers, header::SERVICE_US),
+            queue_us: queue_us.unwrap_or(0),
+            service_us: service_us.unwrap_or(0),
             bytes,
         },
         load: load(received),
         endpoint: word(headers, header::ENDPOINT).map(Into::into),
         digest: word(headers, header::MODEL_DIGEST).map(Into::into),
+        times: Times {
+            queue: queue_us.map(Duration::from_micros),
+            service: service_us.map(Duration::from_micros),
+        },
         tensors,
     })
 }
@@ -122,8 +129,8 @@ fn word<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn number(headers: &HeaderMap, name: &str) -> u64 {
-    word(headers, name).and_then(|text| text.parse().ok()).unwrap_or(0)
+fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
+    word(headers, name)?.parse().ok()
 }
 
 /// A duration in whole microseconds.

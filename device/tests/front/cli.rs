@@ -4,10 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 use crate::site::Site;
 use crate::support::{Door, Endpoint, Script, dead_url, folder};
 use serde_json::Value;
+use wire::Node;
 
 fn example(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/person-detect").join(path)
@@ -91,6 +93,13 @@ fn watch_counts_every_frame() {
     assert!(summary["deviceJoules"].as_f64().unwrap() > 0.0, "{summary}");
     assert_eq!((&summary["reasons"]["policy_unknown"], &summary["moves"]), (&6.into(), &0.into()));
     assert_eq!((&summary["edgeJoules"], &summary["edgeBytes"]), (&0.0.into(), &0.into()));
+    assert_eq!(summary["savedJoules"], 0.0, "no edge saved anything");
+    assert!(summary["savedBytes"].as_u64().unwrap() > 6 * 1_000, "six tensors were not sent: {summary}");
+    for count in ["workMoves", "heldByMargin", "heldByDwell", "heldByFlapLimit"] {
+        assert_eq!(summary[count], 0, "{count}");
+    }
+    let joules: f64 = lines[..6].iter().map(|line| line["deviceJoules"].as_f64().unwrap()).sum();
+    assert!((joules - summary["deviceJoules"].as_f64().unwrap()).abs() < 1e-4, "the lines add up: {summary}");
 }
 
 #[test]
@@ -123,7 +132,11 @@ fn watch_ends_in_a_table_for_people() {
         text.lines().any(|line| line.starts_with("answered here (device)") && line.ends_with(" 1")),
         "{text}"
     );
-    assert!(text.lines().any(|line| line.starts_with("lost") && line.ends_with(" 0")), "{text}");
+    for zero in ["lost", "joules for sending", "bytes sent", "moves of work", "held by the flap limit"] {
+        let is_row = |line: &str| line.starts_with(zero) && line.ends_with(&[" 0", " 0.0"][..]);
+        assert!(text.lines().any(is_row), "{zero}: {text}");
+    }
+    assert!(text.lines().any(|line| line.starts_with("bytes not sent") && !line.ends_with(" 0")), "{text}");
 }
 
 #[test]
@@ -146,6 +159,82 @@ fn watch_counts_frames_without_an_answer_as_lost() {
     let summary = &lines.last().unwrap()["summary"];
     assert_eq!((&summary["frames"], &summary["late"]), (&2.into(), &0.into()), "{summary}");
     assert_eq!((&summary["failed"], &summary["lost"]), (&2.into(), &2.into()), "{summary}");
+}
+
+#[test]
+fn an_answer_of_the_edge_tells_its_times_and_what_it_cost_and_saved() {
+    let edge = Endpoint::start("oak", Script::Seeing);
+    let picture = example("frames/astronaut.jpg");
+    let input = picture.to_str().unwrap();
+    let output = device(&[
+        "infer",
+        "--edge",
+        &edge.url,
+        "--model",
+        "gauge",
+        "--deadline-ms",
+        "10000",
+        "--input",
+        input,
+    ]);
+    let line = &json_lines(&output)[0];
+    assert_eq!((&line["place"], &line["endpoint"]), (&"edge".into(), &"oak".into()), "{line}");
+    assert_eq!((&line["queueMilliseconds"], &line["serviceMilliseconds"]), (&0.04.into(), &0.9.into()));
+    assert!(line["edgeJoules"].as_f64().unwrap() > 0.0, "{line}");
+    // The tensor alone: three colours, eight by eight, four bytes each.
+    assert!(line["edgeBytes"].as_u64().unwrap() > 768, "{line}");
+    assert_eq!((&line["deviceJoules"], &line["savedBytes"]), (&0.0.into(), &0.into()), "{line}");
+}
+
+/// A policy that was kept, in a world without a network: obeyed until it is too old, and then nothing would be sent.
+#[test]
+fn without_a_network_the_kept_policy_holds_until_it_expires() {
+    let models = models("without_a_network");
+    let edge = Endpoint::start("oak", Script::Good);
+    let mut bundle = edge.bundle.lock().unwrap().clone();
+    bundle.model.name = "person-detect".into();
+    bundle.model.labels = vec!["background".into(), "person".into()];
+    bundle.policy.bundle_ttl_seconds = 3_600;
+    bundle.endpoints = vec![Node { url: dead_url(), ..edge.node() }];
+    let file = models.join("policy.json");
+    fs::write(&file, serde_json::to_vec(&bundle).unwrap()).unwrap();
+    let picture = example("frames/astronaut.jpg");
+    let ask = |age_s: u64, has_model: bool| {
+        let written = SystemTime::now() - Duration::from_secs(age_s);
+        fs::File::options().write(true).open(&file).unwrap().set_modified(written).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_longshore-device"));
+        command.args([
+            "infer",
+            "--model",
+            "person-detect",
+            "--deadline-ms",
+            "10000",
+            "--battery-percent",
+            "5",
+        ]);
+        command.args(["--edge", &dead_url()]).arg("--policy").arg(&file).arg("--input").arg(&picture);
+        if has_model {
+            command.arg("--models").arg(&models);
+        }
+        let output = command.output().unwrap();
+        (json_lines(&output)[0].clone(), output.status.code())
+    };
+    let (young, code) = ask(60, true);
+    assert_eq!(
+        (&young["place"], &young["label"], code),
+        (&"device".into(), &"person".into(), Some(0)),
+        "{young}"
+    );
+    assert_ne!(young["reason"], "bundle_expired", "an edge would be used if there were one");
+    let (old, code) = ask(3_700, true);
+    assert_eq!(
+        (&old["place"], &old["reason"], code),
+        (&"device".into(), &"bundle_expired".into(), Some(0)),
+        "{old}"
+    );
+    assert_eq!(old["label"], "person", "the labels still hold");
+    let (nowhere, code) = ask(3_700, false);
+    assert_eq!((&nowhere["outcome"], code), (&"failed".into(), Some(1)), "{nowhere}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::support::{Endpoint, Gauge, MODEL, Script, dead_url, folder, offload_o
 use longshore_device::core::outcome::Ending;
 use longshore_device::{Answer, Builder, Device, Input, Tensor};
 use tokio::time::sleep;
-use wire::bundle::{Fallback, Mode};
+use wire::bundle::{Fallback, Mode, OffloadPolicy};
 use wire::{Node, Outcome, PolicyBundle};
 
 /// Long enough for a busy machine; the promise itself is told by the answer's outcome.
@@ -44,6 +44,41 @@ async fn the_edge_answers_a_device_without_a_model() {
     assert_eq!(answer.label.as_deref(), Some("shaking"));
     assert_eq!(answer.confidence, Some(0.875));
     assert_eq!(answer.model_digest.as_deref(), Some(format!("sha256:{}", "07".repeat(32)).as_str()));
+    assert_eq!(answer.queue, Some(Duration::from_micros(40)), "as the endpoint tells");
+    assert_eq!(answer.service, Some(Duration::from_micros(900)));
+}
+
+#[tokio::test]
+async fn an_answer_tells_how_long_it_ran_where_that_is_known() {
+    let here = ask(Device::builder(MODEL).local_model(Gauge::new())).await;
+    assert!(here.service.is_some_and(|service| service <= here.latency), "{here:?}");
+    assert!(here.queue.is_some_and(|queue| queue <= here.latency), "{here:?}");
+    let bare = Endpoint::start("oak", Script::Bare);
+    let answer = ask(knowing(&[&bare])).await;
+    assert_eq!((answer.place, answer.queue, answer.service), (Some("edge"), None, None), "{answer:?}");
+}
+
+/// 0.875 against 0.125 at the edge and 0.75 against 0.25 here; at temperature 2 the roots count: odds of 7 become 2.65.
+#[tokio::test]
+async fn the_owners_temperature_counts_for_both_places_and_decides_what_is_doubtful() {
+    let warm = |policy: &mut OffloadPolicy| policy.confidence_temperature_percent = 200;
+    let near = |answer: &Answer, want: f32| (answer.confidence.unwrap() - want).abs() < 1e-3;
+    let edge = Endpoint::start("oak", Script::Good).with_policy(warm);
+    let answer = ask(knowing(&[&edge])).await;
+    assert!(near(&answer, 0.7257) && answer.label.as_deref() == Some("shaking"), "{answer:?}");
+
+    for (least, place) in [(60, "device"), (70, "oak")] {
+        let edge = Endpoint::start("oak", Script::Good).with_policy(|policy| {
+            warm(policy);
+            // So that work stays here unless the answer is doubtful: 0.75 would be sure enough, 0.634 is not.
+            policy.latency_margin_percent = 100;
+            policy.escalate_below_confidence_percent = least;
+        });
+        let answer = ask(knowing(&[&edge]).local_model(Gauge::new())).await;
+        let from = answer.endpoint.as_deref().or(answer.place);
+        assert_eq!(from, Some(place), "{answer:?}");
+        assert!(near(&answer, if place == "oak" { 0.7257 } else { 0.634 }), "{answer:?}");
+    }
 }
 
 #[tokio::test]
@@ -190,6 +225,7 @@ async fn the_last_answer_is_repeated_where_the_owner_wants_that() {
     let repeated = device.infer(window(), DEADLINE).await;
     assert_eq!((repeated.place, repeated.reason.word()), (Some("cache"), "endpoints_unreachable"));
     assert_eq!((repeated.ending, repeated.label.as_deref()), (Ending::Answered, Some("shaking")));
+    assert_eq!((repeated.queue, repeated.service), (None, None), "nothing ran for it");
 }
 
 /// What a device with a policy file of this age answers, where the file says that all stays on the device and `offer`

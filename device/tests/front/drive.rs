@@ -224,3 +224,29 @@ fn after_a_move_the_way_is_measured_anew_at_once() {
     driven.event(json!({ "event": "moved" }));
     assert_eq!(driven.event(json!({ "event": "tick" })), [probe]);
 }
+
+/// The edge is better and worse in turn, as its load reports tell. Three moves a minute are enough for this owner.
+#[test]
+fn work_moves_as_often_as_the_policy_says_and_what_is_held_is_counted() {
+    let mut driven = Driven::start(&[]);
+    driven.model(100_000, json!({ "minDwellSeconds": 0, "latencyMarginPercent": 0, "maxMovesPerMinute": 3 }));
+    let mut reasons = Vec::new();
+    for second in 0..120 {
+        let wait = if second / 5 % 2 == 0 { 0 } else { 150_000 };
+        let load = json!({ "serviceP95Microseconds": 20_000, "waitMicroseconds": wait });
+        driven.event(json!({
+            "event": "probed", "endpoint": 0, "question": "load", "roundTripMicroseconds": 20_000, "load": load,
+        }));
+        for _ in 0..2 {
+            reasons.push(driven.ask(40_000, 15_000 + wait, 100_000)["reason"].as_str().unwrap().to_owned());
+        }
+    }
+    let forecast = driven.forecast();
+    let held = reasons.iter().filter(|reason| *reason == "flap_limit").count();
+    assert!(20 < held, "{reasons:?}");
+    assert_eq!(forecast["heldByFlapLimit"], held, "{forecast}");
+    assert!((4..=6).contains(&forecast["workMoves"].as_u64().unwrap()), "three a minute: {forecast}");
+    assert_eq!(forecast["heldByDwell"], 0);
+    assert!(forecast["savedMicrojoules"].as_f64().unwrap() > 0.0, "{forecast}");
+    assert_eq!(forecast["savedBytes"].as_u64().unwrap() % 40_000, 0);
+}

@@ -313,7 +313,7 @@ fn served(name: &str) -> Vec<u8> {
     let digest = Digest::from_sha256(&[7; 32]);
     computed(&format!(
         "longshore-outcome: served\r\nlongshore-endpoint: {name}\r\nlongshore-model-digest: {digest}\r\n\
-         longshore-service-us: 900\r\nlongshore-queue-us: 0\r\n"
+         longshore-service-us: 900\r\nlongshore-queue-us: 40\r\n"
     ))
 }
 

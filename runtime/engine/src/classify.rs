@@ -4,7 +4,7 @@
 //! convention the probabilities are the output named `probabilities`, else the only output whose last extent is the
 //! number of labels.
 
-use crate::Tensor;
+use crate::{Tensor, calibrate};
 
 /// The output that is taken without further question.
 pub const PROBABILITIES: &str = "probabilities";
@@ -16,7 +16,7 @@ pub struct Classification {
     pub index: usize,
     /// Its label; the position in decimal when there are no labels.
     pub label: String,
-    /// Its value, as the model gave it.
+    /// How probable it is, 0 to 1 ([`calibrate::confidence`]).
     pub confidence: f32,
 }
 
@@ -74,8 +74,13 @@ pub fn probabilities_output<'a>(
     }
 }
 
-/// The largest probability among a model's outputs, with its label. Without labels the label is the position.
-pub fn classify(outputs: &[Tensor], labels: &[String]) -> Result<Classification, ClassifyError> {
+/// The largest probability among a model's outputs at a temperature (1: as the model gives it), with its label. Without
+/// labels the label is the position.
+pub fn classify(
+    outputs: &[Tensor],
+    labels: &[String],
+    temperature: f32,
+) -> Result<Classification, ClassifyError> {
     let ends = outputs.iter().map(|tensor| {
         let last = tensor.shape.last().and_then(|extent| i64::try_from(*extent).ok());
         (tensor.name.as_str(), last)
@@ -88,9 +93,10 @@ pub fn classify(outputs: &[Tensor], labels: &[String]) -> Result<Classification,
         let (output, values) = (name.to_owned(), values.len());
         return Err(ClassifyError::Labels { output, values, labels: labels.len() });
     }
-    let comparable = values.into_iter().enumerate().filter(|(_, value)| !value.is_nan());
+    let comparable = values.iter().enumerate().filter(|(_, value)| !value.is_nan());
     let largest = comparable.reduce(|best, next| if next.1 > best.1 { next } else { best });
-    let (index, confidence) = largest.ok_or_else(not_numbers)?;
+    let (index, _) = largest.ok_or_else(not_numbers)?;
+    let confidence = calibrate::confidence(&values, index, temperature);
     let label = labels.get(index).cloned().unwrap_or_else(|| index.to_string());
     Ok(Classification { index, label, confidence })
 }

@@ -3,6 +3,7 @@
 //! Enters: a model file, and tensors or an encoded picture. Leaves: tensors, or a label with its probability.
 //! Never: the network, a clock, a thread of its own, or a panic that a model file or a tensor provokes.
 
+pub mod calibrate;
 pub mod classify;
 mod datatype;
 mod error;

@@ -18,7 +18,7 @@ fn the_example_model_finds_the_person_and_nobody_else() {
     let labels = ["background".to_owned(), "person".to_owned()];
     let classified = |name: &str| {
         let input = to_tensor(&frame(name), &model.inputs()[0], Normalization::default()).unwrap();
-        classify(&model.run(&[input]).unwrap(), &labels).unwrap()
+        classify(&model.run(&[input]).unwrap(), &labels, 1.0).unwrap()
     };
     let astronaut = classified("astronaut.jpg");
     assert_eq!(astronaut.label, "person");

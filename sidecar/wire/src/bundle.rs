@@ -64,10 +64,14 @@ pub struct OffloadPolicy {
     pub battery_low_percent: u8,
     /// A local answer below this confidence is asked again at the edge, in percent; 0 never.
     pub escalate_below_confidence_percent: u8,
+    /// Temperature of the softmax that makes a model's confidence honest, in percent; 100 leaves it as the model tells it.
+    pub confidence_temperature_percent: u16,
     /// The other place must be better by this much before work moves, in percent.
     pub latency_margin_percent: u8,
     /// Work stays at least this long where it is, in seconds.
     pub min_dwell_seconds: u32,
+    /// Work moves at most this often in any minute.
+    pub max_moves_per_minute: u32,
     /// What to do when no place meets the deadline.
     pub fallback: Fallback,
     /// How long a device may use this bundle without hearing from an endpoint, in seconds.
@@ -84,13 +88,23 @@ impl Default for OffloadPolicy {
             mode: Mode::Automatic,
             battery_low_percent: 20,
             escalate_below_confidence_percent: 0,
+            confidence_temperature_percent: 100,
             latency_margin_percent: 20,
             min_dwell_seconds: 5,
+            max_moves_per_minute: 6,
             fallback: Fallback::Local,
             bundle_ttl_seconds: 86_400,
             data_class: DataClass::Internal,
             load_stale_after_milliseconds: 5_000,
         }
+    }
+}
+
+impl OffloadPolicy {
+    /// The temperature as a number above 0.
+    #[must_use]
+    pub fn confidence_temperature(&self) -> f32 {
+        f32::from(self.confidence_temperature_percent.max(1)) / 100.0
     }
 }
 

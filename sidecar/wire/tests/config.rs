@@ -86,8 +86,18 @@ fn a_policy_bundle_needs_no_endpoints_and_keeps_what_it_has() {
     assert!(bundle.endpoints.is_empty() && bundle.service_times.is_none());
     assert_eq!(bundle.offload_uid, "", "outside a cluster there is none");
     assert_eq!((bundle.policy.battery_low_percent, bundle.policy.min_dwell_seconds), (35, 5));
+    assert_eq!((bundle.policy.max_moves_per_minute, bundle.policy.confidence_temperature()), (6, 1.0));
     let again = serde_json::from_str(&serde_json::to_string(&bundle).unwrap()).unwrap();
     assert_eq!(bundle, again);
+}
+
+/// A device may be older than the operator that writes its policy.
+#[test]
+fn a_policy_bundle_with_a_wish_of_later_times_is_read_all_the_same() {
+    let text = r#"{"revision":"4-a","model":{"name":"m"},"policy":{"maxMovesPerMinute":2,"wishOfLaterTimes":{"a":[1]}},
+        "deadlines":{"defaultMilliseconds":200,"maxMilliseconds":2000},"maxPayloadBytes":1,"alsoLater":true}"#;
+    let bundle: PolicyBundle = serde_json::from_str(text).unwrap();
+    assert_eq!(bundle.policy.max_moves_per_minute, 2);
 }
 
 #[test]

@@ -47,8 +47,10 @@ fn policy(offload: &InferenceOffload) -> bundle::OffloadPolicy {
         },
         battery_low_percent: percent(wish.battery_low_percent),
         escalate_below_confidence_percent: percent(wish.escalate_below_confidence_percent),
+        confidence_temperature_percent: u16::try_from(wish.confidence_temperature_percent).unwrap_or(100),
         latency_margin_percent: percent(wish.latency_margin_percent),
         min_dwell_seconds: super::unsigned(wish.min_dwell_seconds),
+        max_moves_per_minute: super::unsigned(wish.max_moves_per_minute),
         fallback: match wish.fallback {
             Fallback::Local => bundle::Fallback::Local,
             Fallback::CachedResult => bundle::Fallback::CachedResult,
