@@ -2,16 +2,13 @@
 //! endpoints, the first of them by the power of two among near-equals: always the best one would send a whole fleet to the
 //! node that looked idle a second ago.
 
-use std::{
-    cmp::Ordering,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use wire::Digest;
 
 use crate::{
     next,
-    table::{Endpoint, Standing, Table},
+    table::{Endpoint, Glance, Mean, Rank, Table, Tag},
 };
 
 /// Endpoints in an answer at most.
@@ -28,12 +25,6 @@ const ROUND_TRIP_US: (f32, f32) = (5_000.0, 20_000.0);
 
 /// Uplink of a device that measured none, in kbit/s.
 const UPLINK_KILOBITS: f32 = 20_000.0;
-
-/// Time in a model server that nobody measured yet, in microseconds.
-const SERVICE_US: f32 = 20_000.0;
-
-/// An endpoint where more than this share fails is a fallback only: one that fails fast looks idle.
-const FAILING_MAX: f32 = 0.5;
 
 /// What a device says of itself and its request.
 #[derive(Clone, Copy, Debug)]
@@ -76,123 +67,186 @@ pub struct Choice {
     pub p50_us: f32,
     /// 95th percentile of it, in microseconds.
     pub p95_us: f32,
-    /// Until the answer, half of the time, in microseconds.
-    completion_us: f32,
-    rank: Rank,
-}
-
-/// How far an endpoint may be trusted with a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    Good,
-    /// Not heard of lately, or failing.
-    Doubtful,
-    /// It takes no new work.
-    Closed,
 }
 
 /// The order for one device, which is then counted as on its way to the first of it.
 pub fn resolve(table: &mut Table, now: Instant, random: u64, query: &Query<'_>) -> Order {
-    let mut all = candidates(table, now, query);
-    if all.is_empty() {
-        return Order::Nobody;
+    let outlook = Outlook::new(table, now, query);
+    let mut keys = outlook.keys();
+    match keys.iter().min() {
+        None | Some(&Key::UNWANTED) => return Order::Nobody,
+        Some(&Key::TOO_LATE) => return Order::TooLate,
+        Some(_) => {}
     }
-    let deadline_us = query.deadline.as_secs_f32() * 1e6;
-    // What takes longer half of the time is no answer in time; whether 95 of 100 would be is the device's to judge.
-    all.retain(|choice| choice.completion_us <= deadline_us);
-    let order = spread(all, random);
-    let Some(first) = order.first() else { return Order::TooLate };
-    table.lead_to(now, first.index);
-    Order::To(order)
+    let order = spread(&mut keys, random, |index| outlook.wait_us(&outlook.endpoints[index].glance));
+    let choices: Vec<Choice> = order.into_iter().map(|index| outlook.choice(index)).collect();
+    table.lead_to(now, choices[0].index);
+    Order::To(choices)
 }
 
-fn candidates(table: &Table, now: Instant, query: &Query<'_>) -> Vec<Choice> {
-    let mean = Mean::over(table.endpoints());
-    let (transmit_us, round_trips) = (transmit_us(query), RoundTrips::of(table, query));
-    let stale_after = query.stale_after.as_secs_f32().max(0.001);
-    let mut all = Vec::with_capacity(table.endpoints().len());
-    for (index, endpoint) in table.endpoints().iter().enumerate() {
-        if !is_wanted(endpoint, query) {
-            continue;
+/// An endpoint's place in the order as one number: its rank, then the time until its answer, then where it stands in the
+/// table. A question makes and compares as many as there are endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key(u64);
+
+impl Key {
+    /// None that the device asked for.
+    const UNWANTED: Self = Self(u64::MAX);
+    /// It would not answer in time.
+    const TOO_LATE: Self = Self(u64::MAX - 1);
+    const INDEX_BITS: u32 = 30;
+
+    /// Times are not negative: they sort as their bits do.
+    fn new(rank: Rank, completion_us: f32, index: usize) -> Self {
+        let time = u64::from(completion_us.to_bits()) << Self::INDEX_BITS;
+        Self((rank as u64) << (Self::INDEX_BITS + 32) | time | index as u64)
+    }
+
+    const fn index(self) -> usize {
+        (self.0 & ((1 << Self::INDEX_BITS) - 1)) as usize
+    }
+
+    /// The last of its near-equals.
+    fn near(self) -> Self {
+        let best_us = f32::from_bits((self.0 >> Self::INDEX_BITS) as u32);
+        let limit_us = (best_us * NEAR_FACTOR).max(best_us + NEAR_US);
+        let rank = self.0 >> (Self::INDEX_BITS + 32) << (Self::INDEX_BITS + 32);
+        let time = u64::from(limit_us.to_bits()) << Self::INDEX_BITS;
+        Self(rank | time | ((1 << Self::INDEX_BITS) - 1))
+    }
+}
+
+/// The endpoints as one device sees them.
+struct Outlook<'a> {
+    endpoints: &'a [Endpoint],
+    /// In seconds since the table began.
+    now: f64,
+    /// One by the time after which a report counts for half, in seconds.
+    per_stale: f32,
+    unseen_left: f32,
+    deadline_us: f32,
+    transmit_us: f32,
+    round_trips: RoundTrips,
+    /// Places in the table of what it does not want.
+    excluded: Vec<usize>,
+    site: Option<Tag>,
+    file: Option<Tag>,
+    mean: Mean,
+}
+
+impl<'a> Outlook<'a> {
+    fn new(table: &'a Table, now: Instant, query: &Query<'_>) -> Self {
+        let now = table.seconds(now);
+        Self {
+            endpoints: table.endpoints(),
+            now,
+            per_stale: 1.0 / query.stale_after.as_secs_f32().max(0.001),
+            unseen_left: table.unseen_left(now),
+            deadline_us: query.deadline.as_secs_f32() * 1e6,
+            transmit_us: transmit_us(query),
+            round_trips: RoundTrips::of(table, query),
+            excluded: query.exclude.iter().filter_map(|id| table.find(id)).collect(),
+            site: Tag::of(query.zone),
+            file: query.digest.and_then(|digest| Tag::of(digest.as_str())),
+            mean: table.mean(),
         }
-        let standing = &endpoint.standing;
-        let trust = trust(standing, now, stale_after);
-        let known = |own: f32, mean: f32| if own > 0.0 { own } else { mean };
-        let p50_us = known(standing.p50_us, mean.p50_us);
-        let unseen_us = endpoint.unseen(now) * p50_us / standing.slots.max(1.0);
-        let wait_us = mean.wait_us + trust * (standing.wait_us - mean.wait_us) + unseen_us;
-        let tries = 1.0 / (1.0 - standing.failing.min(FAILING_MAX));
-        let once_us = round_trips.us(index, endpoint, query.zone) + transmit_us + wait_us + p50_us;
-        let p95_us = known(standing.p95_us, mean.p95_us).max(p50_us);
-        all.push(Choice {
-            index,
-            wait_us,
-            p50_us,
-            p95_us,
-            completion_us: once_us * tries,
-            rank: rank(endpoint, now),
-        });
     }
-    all
+
+    /// One for each endpoint, in the order of the table.
+    fn keys(&self) -> Vec<Key> {
+        let RoundTrips { measured, at_site, elsewhere } = &self.round_trips;
+        let assumed = |glance: &Glance| if glance.may_stand_at(self.site) { *at_site } else { *elsewhere };
+        let all = self.endpoints.iter().map(|endpoint| &endpoint.glance).enumerate();
+        let mut keys: Vec<Key> =
+            all.map(|(index, glance)| self.key(index, glance, assumed(glance))).collect();
+        for (index, round_trip_us) in measured {
+            keys[*index] = self.key(*index, &self.endpoints[*index].glance, *round_trip_us);
+        }
+        for index in &self.excluded {
+            keys[*index] = Key::UNWANTED;
+        }
+        keys
+    }
+
+    fn key(&self, index: usize, glance: &Glance, round_trip_us: f32) -> Key {
+        if !glance.serves(self.file) {
+            return Key::UNWANTED;
+        }
+        let p50_us = known(glance.p50_us, self.mean.p50_us);
+        let once_us = round_trip_us + self.transmit_us + self.wait_us(glance) + p50_us;
+        let completion_us = once_us * glance.tries;
+        // What takes longer half of the time is no answer in time; whether 95 of 100 would be is the device's to judge.
+        if completion_us <= self.deadline_us {
+            Key::new(glance.rank(self.now), completion_us, index)
+        } else {
+            Key::TOO_LATE
+        }
+    }
+
+    fn wait_us(&self, glance: &Glance) -> f32 {
+        let p50_us = known(glance.p50_us, self.mean.p50_us);
+        let unseen_us = glance.unseen * self.unseen_left * glance.slot * p50_us;
+        self.mean.wait_us + self.trust(glance) * (glance.wait_us - self.mean.wait_us) + unseen_us
+    }
+
+    /// 1 for what was just heard, a half after `stale_after`, a fifth after twice that; 0 for what never was. Without an
+    /// exponential, which would take longer than all else.
+    fn trust(&self, glance: &Glance) -> f32 {
+        let age = (self.now - glance.heard).max(0.0) as f32 * self.per_stale;
+        1.0 / (1.0 + age * age)
+    }
+
+    fn choice(&self, index: usize) -> Choice {
+        let Endpoint { standing, glance, .. } = &self.endpoints[index];
+        let p50_us = known(standing.p50_us, self.mean.p50_us);
+        let p95_us = known(standing.p95_us, self.mean.p95_us).max(p50_us);
+        Choice { index, wait_us: self.wait_us(glance), p50_us, p95_us }
+    }
 }
 
-fn is_wanted(endpoint: &Endpoint, query: &Query<'_>) -> bool {
-    let identity = &endpoint.identity;
-    let serves = |digest| identity.digest.as_ref() == Some(digest);
-    !identity.url.is_empty() && query.digest.is_none_or(serves) && !query.exclude.contains(&identity.id)
+const fn known(own: f32, mean: f32) -> f32 {
+    if own > 0.0 { own } else { mean }
 }
 
 /// Fills the answer place by place: of the near-equals that are left two by chance, and of those the shorter queue.
-fn spread(mut all: Vec<Choice>, mut random: u64) -> Vec<Choice> {
+fn spread(keys: &mut [Key], mut random: u64, wait_us: impl Fn(usize) -> f32) -> Vec<usize> {
     let mut chosen = Vec::with_capacity(ROUTES_MAX);
-    let mut near = nearest(&mut all);
+    let (mut near, mut rest) = nearest(keys);
     // Behind the first near-equals come the best of the rest, and no more of them than there are places.
-    if all.len() > ROUTES_MAX {
-        all.select_nth_unstable_by(ROUTES_MAX, order);
-        all.truncate(ROUTES_MAX);
+    if near.len() < ROUTES_MAX && rest.len() > ROUTES_MAX {
+        rest.select_nth_unstable(ROUTES_MAX);
+        rest = &mut rest[..ROUTES_MAX];
     }
     while chosen.len() < ROUTES_MAX && !near.is_empty() {
         let mut draw = |below: usize| (next(&mut random) % below as u64) as usize;
         let a = draw(near.len());
         // Another one, where there is one.
         let b = (a + 1 + draw(near.len().max(2) - 1)) % near.len();
-        chosen.push(near.swap_remove(if near[b].wait_us < near[a].wait_us { b } else { a }));
+        let shorter = if wait_us(near[b].index()) < wait_us(near[a].index()) { b } else { a };
+        let last = near.len() - 1;
+        near.swap(shorter, last);
+        chosen.push(near[last].index());
+        near = &mut near[..last];
         if near.is_empty() {
-            near = nearest(&mut all);
+            (near, rest) = nearest(rest);
         }
     }
     chosen
 }
 
-/// Takes out the best and its near-equals.
-fn nearest(all: &mut Vec<Choice>) -> Vec<Choice> {
-    let Some(best) = all.iter().min_by(|a, b| order(a, b)).copied() else { return Vec::new() };
-    let limit_us = (best.completion_us * NEAR_FACTOR).max(best.completion_us + NEAR_US);
-    let is_near = |choice: &mut Choice| choice.rank == best.rank && choice.completion_us <= limit_us;
-    all.extract_if(.., is_near).collect()
-}
-
-fn order(a: &Choice, b: &Choice) -> Ordering {
-    a.rank.cmp(&b.rank).then(a.completion_us.total_cmp(&b.completion_us))
-}
-
-fn rank(endpoint: &Endpoint, now: Instant) -> Rank {
-    let standing = &endpoint.standing;
-    if standing.is_closed {
-        Rank::Closed
-    } else if standing.is_silent || endpoint.is_unheard(now) || standing.failing > FAILING_MAX {
-        Rank::Doubtful
-    } else {
-        Rank::Good
+/// The best and its near-equals, which come to the front, and the others. None are near where none would be in time.
+fn nearest(keys: &mut [Key]) -> (&mut [Key], &mut [Key]) {
+    let mut count = 0;
+    if let Some(best) = keys.iter().min().copied().filter(|best| *best < Key::TOO_LATE) {
+        let last = best.near();
+        for at in 0..keys.len() {
+            if keys[at] <= last {
+                keys.swap(at, count);
+                count += 1;
+            }
+        }
     }
-}
-
-/// 1 for what was just heard, a half after `stale_after`, a fifth after twice that; 0 for what never was. Without an
-/// exponential, which would take longer than all else.
-fn trust(standing: &Standing, now: Instant, stale_after: f32) -> f32 {
-    let Some(heard) = standing.heard else { return 0.0 };
-    let age = now.saturating_duration_since(heard).as_secs_f32() / stale_after;
-    1.0 / (1.0 + age * age)
+    keys.split_at_mut(count)
 }
 
 fn transmit_us(query: &Query<'_>) -> f32 {
@@ -217,50 +271,12 @@ impl RoundTrips {
             let measured = seen.rtt_milliseconds.filter(|rtt| rtt.is_finite() && *rtt >= 0.0)?;
             Some((table.find(&seen.endpoint_id)?, measured * 1000.0))
         };
-        let mut measured: Vec<(usize, f32)> = query.observed.iter().filter_map(of).collect();
-        measured.sort_unstable_by_key(|(index, _)| *index);
+        let measured: Vec<(usize, f32)> = query.observed.iter().filter_map(of).collect();
         let nearest = measured.iter().map(|(_, us)| *us).fold(f32::INFINITY, f32::min);
         let (at_site, elsewhere) = ROUND_TRIP_US;
         let further = elsewhere - at_site;
         let at_site = if nearest.is_finite() { nearest } else { at_site };
         Self { measured, at_site, elsewhere: at_site + further }
-    }
-
-    fn us(&self, index: usize, endpoint: &Endpoint, zone: &str) -> f32 {
-        if let Ok(at) = self.measured.binary_search_by_key(&index, |(index, _)| *index) {
-            return self.measured[at].1;
-        }
-        let own = &endpoint.identity.zone;
-        if zone.is_empty() || own.is_empty() || own == zone { self.at_site } else { self.elsewhere }
-    }
-}
-
-/// Means over the endpoints that were heard of: they stand in where nothing is known, so that what is unknown looks neither
-/// idle nor saturated.
-struct Mean {
-    wait_us: f32,
-    p50_us: f32,
-    p95_us: f32,
-}
-
-impl Mean {
-    fn over(endpoints: &[Endpoint]) -> Self {
-        let (mut waits, mut heard) = (0.0, 0.0);
-        let (mut p50s, mut p95s, mut measured) = (0.0, 0.0, 0.0);
-        for standing in endpoints.iter().map(|endpoint| &endpoint.standing) {
-            if standing.heard.is_some() && !standing.is_silent {
-                (waits, heard) = (waits + standing.wait_us, heard + 1.0);
-            }
-            if standing.p50_us > 0.0 {
-                (p50s, p95s, measured) = (p50s + standing.p50_us, p95s + standing.p95_us, measured + 1.0);
-            }
-        }
-        let of = |sum: f32, count: f32, guess: f32| if count > 0.0 { sum / count } else { guess };
-        Self {
-            wait_us: of(waits, heard, 0.0),
-            p50_us: of(p50s, measured, SERVICE_US),
-            p95_us: of(p95s, measured, SERVICE_US),
-        }
     }
 }
 

@@ -3,6 +3,8 @@
 //! is left is better than none.
 
 mod endpoint;
+mod glance;
+mod sums;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,6 +15,9 @@ use wire::{LoadReport, routes::PeerRow};
 
 use endpoint::Pod;
 pub use endpoint::{Endpoint, Identity, Standing};
+pub(crate) use glance::{Glance, Rank, Tag, seconds};
+pub(crate) use sums::Mean;
+use sums::Sums;
 
 /// More endpoints than this are not listened to: what a peer says must not fill the memory.
 pub const ENDPOINTS_MAX: usize = 1024;
@@ -23,10 +28,22 @@ const WORD_BYTES_MAX: usize = 256;
 /// Hearsay older than this is not worth repeating.
 const HEARSAY_MAX: Duration = Duration::from_secs(30);
 
+/// Requests that devices were led to and that no report shows yet fade with this time constant, in seconds.
+const UNSEEN_SECONDS: f64 = 1.0;
+
+/// They are counted as of one moment for all endpoints, which is moved on when it is so old, in seconds: a question then
+/// makes one exponential and not one for each endpoint.
+const UNSEEN_AGE_MAX: f64 = 30.0;
+
 /// All endpoints of one model.
 #[derive(Debug, Default)]
 pub struct Table {
+    /// When it began: the first that it heard of anyone.
+    epoch: Option<Instant>,
+    /// The moment of which requests on their way are counted, in seconds since then.
+    unseen_at: f64,
     endpoints: Vec<Endpoint>,
+    sums: Sums,
     by_id: HashMap<String, usize>,
     by_instance: HashMap<String, usize>,
 }
@@ -61,28 +78,24 @@ impl Table {
         }
         let Some(index) = self.place(now, row, source) else { return };
         if let Some(before) = moved_from {
-            self.endpoints[before].forget(&row.instance);
+            self.change(before, |endpoint| endpoint.forget(&row.instance));
         }
-        if self.endpoints[index].learn(row, source, heard, next) {
+        if self.change(index, |endpoint| endpoint.learn(row, source, heard, next)) {
             self.by_instance.insert(row.instance.clone(), index);
         }
     }
 
     /// A pod that is known told its load, and the next is due within `next`.
     pub fn told(&mut self, now: Instant, instance: &str, load: LoadReport, next: Duration) {
-        if let Some(pod) = self.endpoint_of(instance).and_then(|endpoint| endpoint.pod(instance)) {
+        self.change_pod(instance, |pod| {
             (pod.load, pod.heard, pod.due) = (load, now, now + next * 5 / 2);
             (pod.is_direct, pod.cut) = (true, None);
-        }
-        self.sum(instance);
+        });
     }
 
     /// The link to a pod broke.
     pub fn cut(&mut self, now: Instant, instance: &str) {
-        if let Some(pod) = self.endpoint_of(instance).and_then(|endpoint| endpoint.pod(instance)) {
-            pod.cut = Some(now);
-        }
-        self.sum(instance);
+        self.change_pod(instance, |pod| pod.cut = Some(now));
     }
 
     /// Grows older: pods whose report is overdue are silent, those of whom nothing was heard for two minutes are gone, and
@@ -99,16 +112,23 @@ impl Table {
             if let Some(index) = self.endpoint(now, identity, 2 * ENDPOINTS_MAX) {
                 let endpoint = &mut self.endpoints[index];
                 endpoint.is_listed = true;
-                endpoint.identity.url.clone_from(&identity.url);
-                endpoint.identity.zone.clone_from(&identity.zone);
+                endpoint.stands_at(&identity.url, &identity.zone);
             }
         }
+        self.sums = Sums::default();
+        self.endpoints.iter().for_each(|endpoint| self.sums.add(&endpoint.standing));
     }
 
     /// Pods that are heard.
     #[must_use]
     pub fn heard(&self) -> usize {
-        self.endpoints.iter().flat_map(|endpoint| &endpoint.pods).filter(|pod| pod.cut.is_none()).count()
+        self.sums.pods as usize
+    }
+
+    /// Requests that all endpoints can answer in a second, as far as that was measured.
+    #[must_use]
+    pub fn per_second(&self) -> f32 {
+        self.sums.per_second as f32
     }
 
     /// All endpoints.
@@ -146,11 +166,30 @@ impl Table {
         })
     }
 
+    /// A moment as seconds since the table began.
+    pub(crate) fn seconds(&self, at: Instant) -> f64 {
+        self.epoch.map_or(0.0, |epoch| seconds(epoch, at))
+    }
+
+    /// What stands in where nothing is known of an endpoint.
+    pub(crate) fn mean(&self) -> Mean {
+        self.sums.mean()
+    }
+
+    /// How much of the requests on their way that endpoints count is left at a moment, in seconds.
+    pub(crate) fn unseen_left(&self, now: f64) -> f32 {
+        ((self.unseen_at - now) / UNSEEN_SECONDS).exp() as f32
+    }
+
     /// A device is led to an endpoint: its request is on the way.
     pub(crate) fn lead_to(&mut self, now: Instant, index: usize) {
-        let endpoint = &mut self.endpoints[index];
-        endpoint.unseen = endpoint.unseen(now) + 1.0;
-        endpoint.unseen_at = Some(now);
+        let now = self.seconds(now);
+        if now - self.unseen_at > UNSEEN_AGE_MAX {
+            let left = self.unseen_left(now);
+            self.endpoints.iter_mut().for_each(|endpoint| endpoint.glance.unseen *= left);
+            self.unseen_at = now;
+        }
+        self.endpoints[index].glance.unseen += 1.0 / self.unseen_left(now);
     }
 
     /// The endpoint of a row: the known one, or a new one. Where it is, a list has the last word, then the endpoint itself.
@@ -165,7 +204,7 @@ impl Table {
         let index = self.endpoint(now, &identity, if is_direct { 2 } else { 1 } * ENDPOINTS_MAX)?;
         let endpoint = &mut self.endpoints[index];
         if !endpoint.is_listed && (is_direct || endpoint.identity.url.is_empty()) {
-            (endpoint.identity.url, endpoint.identity.zone) = (identity.url, identity.zone);
+            endpoint.stands_at(&row.url, &row.zone);
         }
         Some(index)
     }
@@ -178,19 +217,29 @@ impl Table {
         if self.endpoints.len() >= endpoints_max {
             return None;
         }
-        self.endpoints.push(Endpoint::new(now, identity.clone()));
+        let epoch = *self.epoch.get_or_insert(now);
+        self.endpoints.push(Endpoint::new(now, epoch, identity.clone()));
         self.by_id.insert(identity.id.clone(), self.endpoints.len() - 1);
         Some(self.endpoints.len() - 1)
     }
 
-    fn endpoint_of(&mut self, instance: &str) -> Option<&mut Endpoint> {
-        self.endpoints.get_mut(*self.by_instance.get(instance)?)
+    fn change_pod(&mut self, instance: &str, change: impl FnOnce(&mut Pod)) {
+        let Some(index) = self.by_instance.get(instance).copied() else { return };
+        self.change(index, |endpoint| {
+            if let Some(pod) = endpoint.pod(instance) {
+                change(pod);
+            }
+            endpoint.sum();
+        });
     }
 
-    fn sum(&mut self, instance: &str) {
-        if let Some(endpoint) = self.endpoint_of(instance) {
-            endpoint.sum();
-        }
+    /// Whatever moves an endpoint's standing moves the sums.
+    fn change<R>(&mut self, index: usize, change: impl FnOnce(&mut Endpoint) -> R) -> R {
+        let endpoint = &mut self.endpoints[index];
+        self.sums.take(&endpoint.standing);
+        let result = change(endpoint);
+        self.sums.add(&endpoint.standing);
+        result
     }
 
     fn index(&mut self) {

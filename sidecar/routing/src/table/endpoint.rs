@@ -4,25 +4,16 @@ use std::time::{Duration, Instant};
 
 use wire::{Digest, LoadReport, routes::PeerRow};
 
-use super::Source;
+use super::{Source, glance::Glance};
 
 /// Pods of one endpoint at most.
 const PODS_MAX: usize = 16;
-
-/// An endpoint that is listed and was not heard of for this long is doubtful.
-const UNHEARD_MAX: Duration = Duration::from_secs(30);
 
 /// A pod that nothing was heard of for this long is gone.
 const FORGET_AFTER: Duration = Duration::from_secs(120);
 
 /// No wait and no service is believed to be longer than this, in microseconds.
 const BELIEVED_US: f32 = 60_000_000.0;
-
-/// Requests that devices were led to and that no report shows yet fade with this time constant, in seconds.
-const UNSEEN_SECONDS: f32 = 1.0;
-
-/// After so many of it they are none.
-const UNSEEN_AGE_MAX: f32 = 5.0;
 
 /// One endpoint: in a cluster a node.
 #[derive(Debug)]
@@ -31,13 +22,15 @@ pub struct Endpoint {
     pub identity: Identity,
     /// The sum of its pods.
     pub standing: Standing,
+    /// What a question reads of it.
+    pub(crate) glance: Glance,
     pub(super) pods: Vec<Pod>,
+    /// When the table began.
+    epoch: Instant,
     /// Since when it is in the table.
     since: Instant,
     /// The operator says where it is, and nobody else may.
     pub(super) is_listed: bool,
-    pub(super) unseen: f32,
-    pub(super) unseen_at: Option<Instant>,
 }
 
 /// Who an endpoint is.
@@ -70,6 +63,8 @@ pub struct Standing {
     pub failing: f32,
     /// No pod of it takes new work.
     pub is_closed: bool,
+    /// Pods of it that are heard.
+    pub pods: u32,
     /// Its link broke, or no report came when one was due.
     pub is_silent: bool,
 }
@@ -103,9 +98,18 @@ pub(super) struct Pod {
 }
 
 impl Endpoint {
-    pub(super) fn new(now: Instant, identity: Identity) -> Self {
-        let (standing, pods) = (Standing::default(), Vec::new());
-        Self { identity, standing, pods, since: now, is_listed: false, unseen: 0.0, unseen_at: None }
+    pub(super) fn new(now: Instant, epoch: Instant, identity: Identity) -> Self {
+        let standing = Standing::default();
+        let glance = Glance::of(&identity, &standing, epoch, now, 0.0);
+        Self { identity, standing, glance, pods: Vec::new(), epoch, since: now, is_listed: false }
+    }
+
+    /// Devices dial it here, at this site.
+    pub(super) fn stands_at(&mut self, url: &str, zone: &str) {
+        if (self.identity.url.as_str(), self.identity.zone.as_str()) != (url, zone) {
+            (self.identity.url, self.identity.zone) = (url.into(), zone.into());
+            self.look();
+        }
     }
 
     /// Takes a row for one of its pods; `false` where there is no place for it or something better is known.
@@ -157,18 +161,6 @@ impl Endpoint {
         }
     }
 
-    /// Whether it should have been heard of by now and never was.
-    pub(crate) fn is_unheard(&self, now: Instant) -> bool {
-        self.standing.heard.is_none() && now > self.since + UNHEARD_MAX
-    }
-
-    /// Requests that devices were led to here and that no report can show yet.
-    pub(crate) fn unseen(&self, now: Instant) -> f32 {
-        let Some(at) = self.unseen_at else { return 0.0 };
-        let age = now.saturating_duration_since(at).as_secs_f32() / UNSEEN_SECONDS;
-        if age > UNSEEN_AGE_MAX { 0.0 } else { self.unseen * (-age).exp() }
-    }
-
     /// The sum of the pods that are heard, or of all where none is. Which pod of a node a connection leads to is chance, so
     /// waits are their mean.
     pub(super) fn sum(&mut self) {
@@ -176,8 +168,12 @@ impl Endpoint {
         let counted = || self.pods.iter().filter(|pod| is_silent || pod.cut.is_none());
         let open = counted().filter(|pod| pod.takes_work()).count();
         let working = || counted().filter(|pod| open == 0 || pod.takes_work());
-        let mut sum =
-            Standing { is_silent, is_closed: open == 0 && !self.pods.is_empty(), ..Standing::default() };
+        let mut sum = Standing {
+            pods: self.pods.iter().filter(|pod| pod.cut.is_none()).count() as u32,
+            is_silent,
+            is_closed: open == 0 && !self.pods.is_empty(),
+            ..Standing::default()
+        };
         for pod in working() {
             let metrics = &pod.load.named_metrics;
             sum.heard = sum.heard.max(Some(pod.heard));
@@ -191,6 +187,12 @@ impl Endpoint {
         let first = working().next().and_then(|pod| pod.digest.as_ref());
         self.identity.digest = first.filter(|_| working().all(|pod| pod.digest.as_ref() == first)).cloned();
         self.standing = sum;
+        self.look();
+    }
+
+    fn look(&mut self) {
+        let unseen = self.glance.unseen;
+        self.glance = Glance::of(&self.identity, &self.standing, self.epoch, self.since, unseen);
     }
 }
 

@@ -146,6 +146,30 @@ fn an_endpoint_serves_a_file_when_all_of_its_pods_do() {
 }
 
 #[test]
+fn sums_follow_every_change() {
+    let (mut table, now) = (Table::default(), Instant::now());
+    let measured = |endpoint: &str, instance: &str, p50: f64| {
+        let mut row = row(endpoint, instance, p50 / 2.0);
+        (row.load.named_metrics.service_p50_ms, row.load.named_metrics.service_p95_ms) = (p50, p50 * 2.0);
+        row
+    };
+    for (endpoint, instance, p50) in [("a", "1", 10.0), ("a", "2", 30.0), ("b", "3", 7.0), ("c", "4", 0.0)] {
+        table.learn(now, &measured(endpoint, instance, p50), ITSELF);
+    }
+    table.told(now, "3", measured("b", "3", 17.0).load, SECOND);
+    table.learn(now, &measured("c", "1", 5.0), ITSELF);
+    table.cut(now, "2");
+    let sums = |table: &Table| {
+        let mean = table.mean();
+        (mean.wait_us, mean.p50_us, mean.p95_us, table.per_second(), table.heard())
+    };
+    let kept = sums(&table);
+    table.age(now, &[]);
+    assert_eq!(kept, sums(&table));
+    assert_eq!(kept.4, 3, "pods that are heard");
+}
+
+#[test]
 fn what_a_peer_is_told_it_can_read_whatever_was_heard() {
     let (mut table, now) = (Table::default(), Instant::now());
     table.learn(now, &row("a", "1", 10.0), ITSELF);
