@@ -1,4 +1,4 @@
-//! Time of one answer, by the number of endpoints. `cargo bench -p routing`; nothing is asserted.
+//! Time of one answer with its credits, by the number of endpoints. `cargo bench -p routing`; nothing is asserted.
 
 use std::{
     hint::black_box,
@@ -6,6 +6,7 @@ use std::{
 };
 
 use routing::{
+    credits::Askers,
     rank::{Query, resolve},
     table::{Source, Table},
 };
@@ -17,10 +18,11 @@ use wire::{
 
 const ROUNDS: usize = 9;
 const ANSWERS: u64 = 2_000;
+const DEVICES: u64 = 500;
 
 fn main() {
     for endpoints in [16, 256, 1_000] {
-        let mut table = filled(endpoints);
+        let (mut table, mut askers) = (filled(endpoints), Askers::default());
         let observed: Vec<Observed> = (0..8).map(seen).collect();
         let query = Query {
             bytes: 48_211,
@@ -36,6 +38,7 @@ fn main() {
                 let began = Instant::now();
                 for number in 0..ANSWERS {
                     black_box(resolve(&mut table, Instant::now(), number + round as u64, black_box(&query)));
+                    black_box(askers.share(&table, &(number % DEVICES), "camera", query.deadline));
                 }
                 began.elapsed().as_secs_f64() * 1e6 / ANSWERS as f64
             })

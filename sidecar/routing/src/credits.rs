@@ -1,5 +1,7 @@
 //! How much devices may ask of a sidecar and send to the fleet. In: who asks, and what the endpoints can do. Out: yes or
-//! when to ask again, and an equal share for each device that asked lately.
+//! when to ask again, and a share for each device that asked lately.
+
+mod classes;
 
 use std::{
     collections::HashMap,
@@ -10,6 +12,7 @@ use std::{
 use wire::routes::Credits;
 
 use crate::table::Table;
+use classes::{Classes, Member};
 
 /// Questions of one party at once, and how many more a second. Devices behind one address are one party, so nobody is held
 /// to this while fewer than half of [`ALL`] are asked.
@@ -27,6 +30,12 @@ const PRESENT: Duration = Duration::from_secs(30);
 /// Shares are told for a second.
 const PER_MILLISECONDS: u32 = 1_000;
 
+/// No share is larger.
+const REQUESTS_MAX: f32 = 10_000.0;
+
+/// A device with a shorter deadline is not taken to send more than one with this.
+const SHORTEST: Duration = Duration::from_millis(10);
+
 /// Devices come by chance, and not all at their limit.
 const OVERCOMMIT: f32 = 2.0;
 
@@ -42,6 +51,7 @@ struct Bucket {
 pub struct Askers<P> {
     all: Account,
     accounts: HashMap<Option<P>, Account>,
+    classes: Classes,
     swept: Option<Instant>,
 }
 
@@ -49,11 +59,14 @@ pub struct Askers<P> {
 struct Account {
     left: f32,
     at: Option<Instant>,
+    /// Of which class it is, once it said so.
+    member: Option<Member>,
 }
 
 impl<P> Default for Askers<P> {
     fn default() -> Self {
-        Self { all: Account::new(ALL), accounts: HashMap::new(), swept: None }
+        let (accounts, classes) = (HashMap::new(), Classes::default());
+        Self { all: Account::new(ALL), accounts, classes, swept: None }
     }
 }
 
@@ -64,9 +77,7 @@ impl<P: Clone + Eq + Hash> Askers<P> {
     /// The time after which it may ask again.
     pub fn enter(&mut self, now: Instant, party: &P) -> Result<(), Duration> {
         self.sweep(now);
-        let key = Some(party.clone());
-        let key =
-            if self.accounts.len() < PARTIES_MAX || self.accounts.contains_key(&key) { key } else { None };
+        let key = self.key(party);
         let account = self.accounts.entry(key).or_insert(Account::new(EACH));
         self.all.fill(now, ALL);
         account.fill(now, EACH);
@@ -79,14 +90,26 @@ impl<P: Clone + Eq + Hash> Askers<P> {
         Ok(())
     }
 
-    /// The share of each of them in what the fleet can do in a second, which all sidecars that are heard share out: at least
-    /// one request.
-    #[must_use]
-    pub fn share(&self, table: &Table) -> Credits {
-        let capacity: f32 = table.endpoints().iter().map(|endpoint| endpoint.standing.per_second()).sum();
-        let devices = self.accounts.len().max(1) * table.heard().max(1);
-        let requests = (OVERCOMMIT * capacity / devices as f32).clamp(1.0, 10_000.0);
+    /// The share of a party of this class in what the fleet can do in a second, which all sidecars that are heard share out:
+    /// at least one request. It is taken to use no more than one request after another, each as long as its deadline, where
+    /// others would go short.
+    pub fn share(&mut self, table: &Table, party: &P, class: &str, deadline: Duration) -> Credits {
+        let key = self.key(party);
+        let account = self.accounts.entry(key).or_insert(Account::new(EACH));
+        if let Some(before) = account.member {
+            self.classes.leave(before);
+        }
+        let member = self.classes.join(class, deadline.max(SHORTEST));
+        account.member = Some(member);
+        let capacity = OVERCOMMIT * table.per_second() / table.heard().max(1) as f32;
+        let requests = self.classes.share(member, capacity).clamp(1.0, REQUESTS_MAX);
         Credits { requests: requests as u32, per_milliseconds: PER_MILLISECONDS }
+    }
+
+    /// The account of a party: its own, or the common one where there are too many.
+    fn key(&self, party: &P) -> Option<P> {
+        let own = Some(party.clone());
+        if self.accounts.len() < PARTIES_MAX || self.accounts.contains_key(&own) { own } else { None }
     }
 
     fn sweep(&mut self, now: Instant) {
@@ -94,13 +117,16 @@ impl<P: Clone + Eq + Hash> Askers<P> {
             return;
         }
         self.swept = Some(now);
-        self.accounts.retain(|_, account| account.at.is_some_and(|at| now < at + PRESENT));
+        let is_gone = |account: &Account| account.at.is_none_or(|at| at + PRESENT <= now);
+        for (_, account) in self.accounts.extract_if(|_, account| is_gone(account)) {
+            account.member.into_iter().for_each(|member| self.classes.leave(member));
+        }
     }
 }
 
 impl Account {
     const fn new(bucket: Bucket) -> Self {
-        Self { left: bucket.questions, at: None }
+        Self { left: bucket.questions, at: None, member: None }
     }
 
     fn fill(&mut self, now: Instant, bucket: Bucket) {

@@ -13,7 +13,7 @@ use wire::{
     Advice, Outcome, Problem,
     bundle::DataClass,
     header, problem,
-    routes::{NAMES_MAX, QUESTION_BYTES_MAX, Route, RouteQuestion, Routes},
+    routes::{Credits, NAMES_MAX, QUESTION_BYTES_MAX, Route, RouteQuestion, Routes},
 };
 
 use crate::{
@@ -77,7 +77,11 @@ fn answer(cx: &Context, now: Instant, question: &RouteQuestion) -> Result<Reply,
         stale_after: known.stale_after,
     };
     match rank::resolve(&mut known.table, now, endpoint.peers.random(), &query) {
-        Order::To(choices) => Ok(routes(cx, now, known, &choices)),
+        Order::To(choices) => {
+            let class = &question.device.class;
+            let credits = known.askers.share(&known.table, &cx.party(), class, query.deadline);
+            Ok(routes(cx, now, known, &choices, credits))
+        }
         Order::TooLate => Ok(stay(cx)),
         Order::Nobody => {
             endpoint.metrics.routed(Answer::Nobody);
@@ -86,10 +90,9 @@ fn answer(cx: &Context, now: Instant, question: &RouteQuestion) -> Result<Reply,
     }
 }
 
-fn routes(cx: &Context, now: Instant, known: &Known, choices: &[Choice]) -> Reply {
+fn routes(cx: &Context, now: Instant, known: &Known, choices: &[Choice], credits: Credits) -> Reply {
     let endpoint = &cx.endpoint;
     endpoint.metrics.routed(Answer::Routes);
-    let credits = known.askers.share(&known.table);
     let spread = 0.8 + 0.4 * endpoint.peers.chance();
     let routes = Routes {
         application_endpoints: choices.iter().map(|choice| route(&known.table, now, choice)).collect(),

@@ -5,6 +5,7 @@
 mod auth;
 mod command;
 mod conformance;
+mod credits;
 mod crowds;
 mod download;
 mod drain;

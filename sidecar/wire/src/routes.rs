@@ -55,6 +55,8 @@ pub struct RouteModel {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RouteDevice {
+    /// What it is, in one word; devices of one class share what the fleet can do.
+    pub class: String,
     /// The site where it believes to be; endpoints there are taken to be nearer.
     pub zone_hint: String,
 }
