@@ -90,7 +90,7 @@ impl Directory {
             stays
         });
         for node in nodes {
-            if self.entries.iter().any(|entry| entry.name.as_ref() == Some(&node.name)) {
+            if self.tell(node, model) {
                 continue;
             }
             let Ok(url) = node.url.parse::<EdgeUrl>() else { continue };
@@ -101,6 +101,7 @@ impl Directory {
                 Some(id) => self.identify(id, &node.name, model),
                 None => self.add(url, Some(node.name.clone()), false, model),
             }
+            self.tell(node, model);
         }
     }
 
@@ -175,6 +176,15 @@ impl Directory {
     fn may_dial(&self, url: &EdgeUrl) -> bool {
         let given_encrypted = |entry: &Entry| entry.is_given && entry.connections.url().is_encrypted();
         url.is_encrypted() || !self.entries.iter().any(given_encrypted)
+    }
+
+    /// Tells the core what the table says of a node's speed; whether the node is known.
+    fn tell(&self, node: &Node, model: &mut Model) -> bool {
+        let known = self.entries.iter().find(|entry| entry.name.as_ref() == Some(&node.name));
+        if let Some(endpoint) = known.and_then(|entry| model.endpoint_mut(entry.id)) {
+            endpoint.service_told(node.service_times.map_or(0.0, |times| times.p95_microseconds as f32));
+        }
+        known.is_some()
     }
 
     fn has_url(&self, url: &EdgeUrl) -> bool {

@@ -1,7 +1,8 @@
 use wire::Node;
-use wire::bundle::OffloadPolicy;
+use wire::bundle::{OffloadPolicy, ServiceTimes};
 
-use crate::core::endpoint::LoadSeen;
+use crate::core::endpoint::{Ask, LoadSeen};
+use crate::core::fleet::{FleetMean, Guesses};
 use crate::core::model::{Local, Model};
 use crate::core::outcome::Reason;
 use crate::core::probe::Question;
@@ -71,7 +72,7 @@ impl Books {
 }
 
 fn node(name: &str, url: String) -> Node {
-    Node { name: name.into(), url, zone: String::new() }
+    Node { name: name.into(), url, zone: String::new(), service_times: None }
 }
 
 fn url(host: u8) -> String {
@@ -198,4 +199,36 @@ fn an_endpoint_that_only_routes_lead_to_stays_as_long_as_they_do() {
     books.check(&[("oak", 1), ("elm", 2)]);
     books.merge(425, &[("oak", 1)]);
     books.check(&[("oak", 1)]);
+}
+
+#[test]
+fn what_a_table_tells_of_a_node_is_expected_of_it_until_it_was_heard() {
+    let mut books = Books::new();
+    let told = |p95: u64| Some(ServiceTimes { p50_microseconds: p95 / 2, p95_microseconds: p95 });
+    let merge = |books: &mut Books, p95: u64| {
+        let nodes = [node("oak", url(1)), Node { service_times: told(p95), ..node("elm", url(2)) }];
+        books.directory.merge(0, &nodes, &mut books.model);
+    };
+    let expected_ms = |books: &Books| {
+        let fleet = FleetMean::default().or(Guesses { kibibyte_us: 1.0, service_told_us: 20_000.0 });
+        let ask = Ask { now_us: 0, kibibytes: 0.0, fleet, stale_after_us: 1 };
+        books
+            .model
+            .endpoints()
+            .map(|(_, endpoint)| (endpoint.forecast(&ask).mean_us / 1e3) as u32)
+            .collect::<Vec<_>>()
+    };
+    // Ten are the round trip that is assumed.
+    merge(&mut books, 90_000);
+    assert_eq!(expected_ms(&books), [30, 100]);
+    merge(&mut books, 40_000);
+    assert_eq!(expected_ms(&books), [30, 50]);
+    for entry in books.directory.entries() {
+        books
+            .model
+            .endpoint_mut(entry.id)
+            .expect("it is known")
+            .told(0, LoadSeen { service_p95_us: 5_000.0, ..LoadSeen::default() });
+    }
+    assert_eq!(expected_ms(&books), [15, 15]);
 }

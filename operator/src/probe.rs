@@ -2,7 +2,7 @@
 //!
 //! An answer counts only if its `longshore-endpoint` names the node that was meant: from inside a cluster a node port may
 //! lead elsewhere. An endpoint that asks for credentials was reached when it says so: the operator has none. What answered
-//! within the last second is not asked again.
+//! within the last second is not asked again. One that was reached is then asked what it can do.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ use std::{
 };
 
 use futures::{StreamExt as _, stream};
-use http_body_util::Empty;
+use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::{
     Request, Response, StatusCode,
     body::{Bytes, Incoming},
@@ -22,19 +22,22 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use plan::{Probe, ProbeResult};
-use wire::Outcome;
+use tokio::time::timeout_at;
+use wire::{EndpointInfo, Outcome};
 
 use crate::{certificate, metrics::Metrics};
 
 /// Longest time until a node accepts the connection; one without a pod drops packets.
 const CONNECT_MAX: Duration = Duration::from_secs(1);
-/// Longest time of a whole handshake.
+/// Longest time of a whole handshake, with the question what the endpoint can do.
 const WHOLE_MAX: Duration = Duration::from_secs(2);
 /// Tries until the node that was meant answers. On a node of its own the operator is a pod among others, and kube-proxy
 /// leads a pod that dials its own node to any endpoint, by lot for each connection.
 const TRIES_MAX: usize = 64;
 /// Handshakes at once, for one offload.
 const AT_ONCE_MAX: usize = 16;
+/// What an endpoint says of itself is no longer, in bytes.
+const IDENTITY_BYTES_MAX: usize = 16 << 10;
 /// How long a good answer counts. A burst of changes needs one handshake.
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -49,7 +52,13 @@ pub struct Target {
 /// Dials endpoints.
 pub struct Prober {
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
-    reached: Mutex<HashMap<(String, String), Instant>>,
+    reached: Mutex<HashMap<(String, String), Answered>>,
+}
+
+/// A good answer.
+struct Answered {
+    at: Instant,
+    told: Option<EndpointInfo>,
 }
 
 impl Default for Prober {
@@ -76,68 +85,78 @@ impl Prober {
         model: &str,
         targets: impl Iterator<Item = Target>,
     ) -> Vec<Probe> {
-        let handshakes = targets.map(|Target { node, url }| async move {
-            let result = self.recent_or_new(metrics, model, &node, &url).await;
-            Probe { node, url, result }
-        });
+        let handshakes = targets.map(|target| self.recent_or_new(metrics, model, target));
         // Collected first: the stream must not borrow from the iterator.
         let handshakes: Vec<_> = handshakes.collect();
         stream::iter(handshakes).buffered(AT_ONCE_MAX).collect().await
     }
 
-    async fn recent_or_new(&self, metrics: &Metrics, model: &str, node: &str, url: &str) -> ProbeResult {
-        let target = format!("{url}{}", wire::path::model_ready(model));
-        let key = (node.to_owned(), target);
-        if self.fresh().contains_key(&key) {
-            return ProbeResult::Reached;
+    async fn recent_or_new(&self, metrics: &Metrics, model: &str, target: Target) -> Probe {
+        let Target { node, url } = target;
+        let ready = format!("{url}{}", wire::path::model_ready(model));
+        let key = (node.clone(), ready.clone());
+        if let Some(told) = self.fresh().get(&key).map(|answered| answered.told.clone()) {
+            return Probe { node, url, result: ProbeResult::Reached, told };
         }
-        let result = match tokio::time::timeout(WHOLE_MAX, self.handshake(node, &key.1)).await {
+        let until = tokio::time::Instant::now() + WHOLE_MAX;
+        let result = match timeout_at(until, self.handshake(&node, &ready)).await {
             Ok(result) => result,
             Err(_) => ProbeResult::Unreachable(format!("no answer within {} s", WHOLE_MAX.as_secs())),
         };
         let reached = result == ProbeResult::Reached;
         metrics.handshake(reached);
+        let mut told = None;
         if reached {
-            self.fresh().insert(key, Instant::now());
+            told = timeout_at(until, self.identity(&node, &url)).await.ok().flatten();
+            self.fresh().insert(key, Answered { at: Instant::now(), told: told.clone() });
         }
-        result
+        Probe { node, url, result, told }
     }
 
     /// What was reached a moment ago; what is older is forgotten here.
-    fn fresh(&self) -> MutexGuard<'_, HashMap<(String, String), Instant>> {
+    fn fresh(&self) -> MutexGuard<'_, HashMap<(String, String), Answered>> {
         let mut reached = self.reached.lock().expect("nothing panics while it holds the handshakes");
-        reached.retain(|_, at| at.elapsed() < FRESH);
+        reached.retain(|_, answered| answered.at.elapsed() < FRESH);
         reached
     }
 
     async fn handshake(&self, node: &str, target: &str) -> ProbeResult {
+        match self.answer_of(node, target).await {
+            Ok(answer) if answer.status() == StatusCode::OK => ProbeResult::Reached,
+            Ok(answer) if asks_for_credentials(&answer) => ProbeResult::Reached,
+            Ok(answer) => ProbeResult::NotReady(answer.status().as_u16()),
+            Err(result) => result,
+        }
+    }
+
+    /// What the endpoint says of itself; nothing where it wants credentials for that.
+    async fn identity(&self, node: &str, url: &str) -> Option<EndpointInfo> {
+        let answer = self.answer_of(node, &format!("{url}{}", wire::path::ENDPOINT)).await.ok()?;
+        let body = Limited::new(answer.into_body(), IDENTITY_BYTES_MAX).collect().await.ok()?;
+        serde_json::from_slice(&body.to_bytes()).ok()
+    }
+
+    /// An answer of the node that was meant.
+    async fn answer_of(&self, node: &str, target: &str) -> Result<Response<Incoming>, ProbeResult> {
         let mut result = self.ask(node, target).await;
         for _ in 1..TRIES_MAX {
             match result {
-                ProbeResult::WrongEndpoint(_) => result = self.ask(node, target).await,
+                Err(ProbeResult::WrongEndpoint(_)) => result = self.ask(node, target).await,
                 _ => break,
             }
         }
         result
     }
 
-    async fn ask(&self, node: &str, target: &str) -> ProbeResult {
-        let request = match Request::get(target).body(Empty::new()) {
-            Ok(request) => request,
-            Err(error) => return ProbeResult::Unreachable(format!("{target} is no address: {error}")),
-        };
-        let answer = match self.client.request(request).await {
-            Ok(answer) => answer,
-            Err(error) => return ProbeResult::Unreachable(crate::error::chain(&error)),
-        };
-        let named = answer.headers().get(wire::header::ENDPOINT).and_then(|name| name.to_str().ok());
-        match named {
-            Some(named) if named == node => match answer.status() {
-                StatusCode::OK => ProbeResult::Reached,
-                _ if asks_for_credentials(&answer) => ProbeResult::Reached,
-                status => ProbeResult::NotReady(status.as_u16()),
-            },
-            other => ProbeResult::WrongEndpoint(other.unwrap_or_default().to_owned()),
+    async fn ask(&self, node: &str, target: &str) -> Result<Response<Incoming>, ProbeResult> {
+        let request = Request::get(target).body(Empty::new());
+        let request =
+            request.map_err(|error| ProbeResult::Unreachable(format!("{target} is no address: {error}")))?;
+        let answer = self.client.request(request).await;
+        let answer = answer.map_err(|error| ProbeResult::Unreachable(crate::error::chain(&error)))?;
+        match answer.headers().get(wire::header::ENDPOINT).and_then(|name| name.to_str().ok()) {
+            Some(named) if named == node => Ok(answer),
+            other => Err(ProbeResult::WrongEndpoint(other.unwrap_or_default().to_owned())),
         }
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use model::{HttpsSource, ImageSource, Model, ModelSource};
 pub use policy::{DataClass, Fallback, Mode, OffloadPolicy, Routing};
-pub use status::{EndpointStatus, InferenceOffloadStatus, ModelState, ModelStatus};
+pub use status::{CapacityStatus, EndpointStatus, InferenceOffloadStatus, ModelState, ModelStatus};
 
 /// One model that devices may send their work to.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! What the operator observed.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube_derive::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,12 @@ pub struct InferenceOffloadStatus {
     #[schemars(length(max = 256))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["node".into()]))]
     pub endpoints: Vec<EndpointStatus>,
+    /// What nodes were measured to do. A figure changes after ten minutes at the earliest and by a quarter at least; load never
+    /// stands here. Nothing is measured where endpoints ask for credentials.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["node".into(), "digest".into()]))]
+    pub capacity: Vec<CapacityStatus>,
     /// The node port; asked for again when the Service is made anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_port: Option<i32>,
@@ -86,4 +92,23 @@ pub struct EndpointStatus {
     /// The node's topology.kubernetes.io/zone; empty when it has none.
     #[serde(default)]
     pub zone: String,
+}
+
+/// What the pods of one model on one node were measured to do.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CapacityStatus {
+    /// The node.
+    pub node: String,
+    /// Digest of the model file; empty where the spec names none.
+    #[serde(default)]
+    pub digest: String,
+    /// Requests inside the model servers at once, of all its pods together.
+    pub concurrency: i32,
+    /// Median time in the model server.
+    pub service_time_p50_microseconds: i64,
+    /// 95th percentile of the time in the model server.
+    pub service_time_p95_microseconds: i64,
+    /// When these figures were taken.
+    pub measured_at: Time,
 }

@@ -71,6 +71,8 @@ pub struct Endpoint {
     pub(super) wait_us: f32,
     /// 95th percentile of the time in the model server as told, or as first seen where none is told; 0 when unknown.
     pub(super) service_us: f32,
+    /// The same as the bundle tells it, until the endpoint does and where its word is old; 0 when unknown.
+    service_told_us: f32,
     /// Measured times in the model server as a share of that: a told change counts before the next request measures it.
     service_share: Estimate,
     /// It said that it leaves. It still serves, and another one is better.
@@ -95,6 +97,7 @@ impl Endpoint {
             uplink: Uplink::unknown(),
             wait_us: 0.0,
             service_us: 0.0,
+            service_told_us: 0.0,
             service_share: Estimate::guess(1.0, 0.0),
             is_leaving: false,
             load_at: None,
@@ -129,8 +132,9 @@ impl Endpoint {
     #[inline]
     fn parts(&self, ask: &Ask) -> Parts {
         let own = self.freshness(ask);
-        let known_us = if self.service_us > 0.0 { self.service_us } else { ask.fleet.service_us };
-        let told_us = mix(known_us, ask.fleet.service_us, own);
+        let known = |own_us: f32, else_us: f32| if own_us > 0.0 { own_us } else { else_us };
+        let usual_us = known(self.service_told_us, ask.fleet.service_us);
+        let told_us = mix(known(self.service_us, usual_us), usual_us, own);
         let service_us = told_us * self.service_share.mean();
         // Own requests count at once: the endpoint's report of them is still on its way.
         let ahead_us = f32::from(self.in_flight) * told_us;
@@ -207,6 +211,11 @@ impl Endpoint {
     pub fn round_trip(&mut self, microseconds: u64) {
         let limit_us = self.round_trip_us.mean() * OUTLIER_FACTOR + OUTLIER_EXTRA_US;
         self.round_trip_us.add((microseconds as f32).min(limit_us));
+    }
+
+    /// Learns what the bundle tells of its time in the model server: the 95th percentile in microseconds, 0 for nothing.
+    pub fn service_told(&mut self, p95_us: f32) {
+        self.service_told_us = p95_us;
     }
 
     /// Learns the load.

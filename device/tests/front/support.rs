@@ -108,7 +108,7 @@ impl Endpoint {
     }
 
     pub fn node(&self) -> Node {
-        Node { name: self.name.into(), url: self.url.clone(), zone: String::new() }
+        Node { name: self.name.into(), url: self.url.clone(), zone: String::new(), service_times: None }
     }
 
     pub fn with_policy(self, change: impl FnOnce(&mut OffloadPolicy)) -> Self {

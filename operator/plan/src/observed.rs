@@ -1,5 +1,7 @@
 //! What the operator saw after it applied a plan.
 
+use wire::EndpointInfo;
+
 use crate::{Reason, World};
 
 /// The cluster after applying.
@@ -22,6 +24,8 @@ pub struct Probe {
     pub url: String,
     /// What came back.
     pub result: ProbeResult,
+    /// What the endpoint says of itself; none where it was not reached, or asks for credentials.
+    pub told: Option<EndpointInfo>,
 }
 
 /// What a handshake brought.

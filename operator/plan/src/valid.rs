@@ -1,7 +1,9 @@
 //! An offload whose spec and class agree. A value that can be wrong cannot be built: only [`crate::validate`] makes one.
 
+use std::collections::BTreeMap;
+
 use crds::class::OffloadClassSpec;
-use wire::{Digest, PolicyBundle};
+use wire::{Digest, PolicyBundle, bundle::ServiceTimes};
 
 /// An accepted offload with every default filled in.
 #[derive(Clone, Debug)]
@@ -32,6 +34,8 @@ pub struct Valid {
     pub admission: wire::config::Admission,
     /// What devices get, without endpoints and service times.
     pub bundle: PolicyBundle,
+    /// What is known of nodes' times in the model server, by node.
+    pub service_times: BTreeMap<String, ServiceTimes>,
     /// Whether the spec takes every pod away.
     pub suspended: bool,
 }

@@ -20,6 +20,8 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 const END: &str = "content-length: 0\r\nconnection: close\r\n\r\n";
+const NOT_FOUND: &str = "HTTP/1.1 404 Not Found\r\n";
+const OK: &str = "HTTP/1.1 200 OK\r\n";
 const TURN: Duration = Duration::from_millis(100);
 
 /// A node at 127.0.0.1; gone with its owner.
@@ -27,6 +29,8 @@ pub struct Kubelet {
     /// Its name.
     pub node: String,
     report: watch::Sender<Report>,
+    /// Median and 95th percentile of the time in the model server, in microseconds.
+    measured: watch::Sender<Option<[u64; 2]>>,
     _tasks: JoinSet<()>,
 }
 
@@ -53,7 +57,7 @@ impl Kubelet {
         let (report, reported) = watch::channel(well);
         let mut tasks = JoinSet::new();
         tasks.spawn(run(client.clone(), namespace.to_owned(), node.clone(), reported));
-        Self { node, report, _tasks: tasks }
+        Self { node, report, measured: watch::channel(None).0, _tasks: tasks }
     }
 
     /// From now on every pod has this status.
@@ -71,20 +75,25 @@ impl Kubelet {
         self.report.send_replace(Report { node_ready: "True", pods: None });
     }
 
+    /// From now on the endpoint says that it measured these times.
+    pub fn measure(&self, times: [u64; 2]) {
+        self.measured.send_replace(Some(times));
+    }
+
     /// Answers handshakes for a model as `endpoint`, until the handle is used or the node is gone.
     pub async fn answer(&mut self, port: i32, endpoint: &str, model: &str) -> AbortHandle {
         let listener = listen(port).await;
-        let rest = format!("longshore-endpoint: {endpoint}\r\n{END}");
-        let path = format!("/v2/models/{model}/ready");
+        let (endpoint, model) = (endpoint.to_owned(), model.to_owned());
+        let measured = self.measured.subscribe();
         self._tasks.spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let mut lines = BufReader::new(&mut stream).lines();
                 let request = lines.next_line().await.ok().flatten().unwrap_or_default();
                 while lines.next_line().await.is_ok_and(|line| line.is_some_and(|line| !line.is_empty())) {}
-                let found = request.split(' ').nth(1) == Some(&path);
-                let head = if found { "HTTP/1.1 200 OK\r\n" } else { "HTTP/1.1 404 Not Found\r\n" };
+                let path = request.split(' ').nth(1).unwrap_or_default();
+                let answer = answer_to(path, &endpoint, &model, *measured.borrow());
                 // The other side may have left.
-                let _ = stream.write_all((head.to_owned() + &rest).as_bytes()).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
             }
         })
     }
@@ -104,6 +113,23 @@ impl Kubelet {
             }
         })
     }
+}
+
+/// Of a sidecar.
+fn answer_to(path: &str, endpoint: &str, model: &str, measured: Option<[u64; 2]>) -> String {
+    let named = format!("longshore-endpoint: {endpoint}\r\n");
+    if path == format!("/v2/models/{model}/ready") {
+        return format!("{OK}{named}{END}");
+    }
+    if path != "/v1alpha1/endpoint" {
+        return format!("{NOT_FOUND}{named}{END}");
+    }
+    let times = measured.map(|[p50, p95]| json!({"p50Microseconds": p50, "p95Microseconds": p95}));
+    let body =
+        json!({"endpointId": endpoint, "url": "", "zone": "", "model": {"name": model}, "maxConcurrency": 4,
+        "serviceTimes": times})
+        .to_string();
+    format!("{OK}{named}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
 }
 
 async fn listen(port: i32) -> TcpListener {

@@ -1,7 +1,7 @@
 //! From a pod that is ready to an offload that is.
 
 use crds::InferenceOffload;
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use serde_json::{Value, json};
 
 use crate::{
@@ -43,6 +43,41 @@ async fn ready_means_that_the_node_that_was_meant_answers() {
     assert_eq!(status.endpoints[0].url, format!("http://127.0.0.1:{port}"));
     assert_eq!(status.endpoints[0].zone, "site-a");
     assert_eq!((status.ready_replicas, status.ready_summary.as_str()), (1, "1/1"));
+}
+
+#[tokio::test]
+async fn what_an_endpoint_measured_is_told_to_devices_and_seldom_written() {
+    let site = Site::without_class(server::shared().await, &["--resync-seconds", "1"]).await;
+    site.create_class(&site.class).await;
+    let mut kubelet = Kubelet::start(&site.client, &site.namespace).await;
+    site.create("person", json!({})).await;
+    let port = node_port(&site.child::<Service>("person").await);
+    let node = kubelet.node.clone();
+    kubelet.answer(port, &node, "person").await;
+    site.condition("person", "Ready", "True", None).await;
+    let offload = async || site.child::<InferenceOffload>("person").await;
+    assert!(offload().await.status.unwrap().capacity.is_empty(), "nothing was measured");
+
+    kubelet.measure([9_100, 15_800]);
+    let capacity = eventually("the status has a row", async || {
+        site.get::<InferenceOffload>("person").await?.status?.capacity.pop()
+    })
+    .await;
+    assert_eq!((capacity.node.as_str(), capacity.concurrency), (node.as_str(), 4));
+    let times = (capacity.service_time_p50_microseconds, capacity.service_time_p95_microseconds);
+    assert_eq!(times, (9_100, 15_800));
+    eventually("devices are told", async || {
+        let policy = site.get::<ConfigMap>("person-policy").await?;
+        let table: Value = serde_json::from_str(&policy.data?["nodes.json"]).ok()?;
+        (table["nodes"][0]["serviceTimes"]["p95Microseconds"] == 15_800).then_some(())
+    })
+    .await;
+
+    let (before, children) = (offload().await.metadata.resource_version, site.children().await);
+    kubelet.measure([91_000, 158_000]);
+    site.looks(3.0).await;
+    assert_eq!(offload().await.metadata.resource_version, before, "ten minutes are not over");
+    assert_eq!(site.children().await, children);
 }
 
 #[tokio::test]

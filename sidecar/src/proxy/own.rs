@@ -70,6 +70,7 @@ pub fn endpoint(cx: &Context) -> Reply {
             digest: model.digest.clone(),
         },
         max_concurrency: config.admission.concurrency,
+        service_times: cx.endpoint.load.service_times(),
     };
     respond::json(&cx.endpoint, serde_json::to_string(&info).expect("text and numbers serialise"), cx.form)
 }
@@ -99,7 +100,7 @@ pub fn policy(cx: &Context, request: &HeaderMap) -> Result<Reply, Refusal> {
     Ok(reply)
 }
 
-/// The revision and the endpoints. Measured times are left out: alone they are not worth a transfer.
+/// The revision and the endpoints. What is measured here is left out: alone it is not worth a transfer.
 fn tag(bundle: &PolicyBundle) -> HeaderValue {
     const BYTES: usize = 4;
     let endpoints = serde_json::to_vec(&bundle.endpoints).expect("text serialises");
@@ -128,5 +129,6 @@ pub fn this_node(endpoint: &Endpoint) -> Node {
         name: advertise.endpoint_id.clone(),
         url: advertise.url.clone(),
         zone: advertise.zone.clone(),
+        service_times: None,
     })
 }

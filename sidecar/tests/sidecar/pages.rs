@@ -57,6 +57,11 @@ fn the_endpoint_says_who_it_is() {
         (&"edge-3".into(), &"http://192.0.2.13:30080".into(), &"site-a".into())
     );
     assert_eq!((&info["model"]["name"], &info["maxConcurrency"]), (&"m".into(), &4.into()));
+    assert!(info.get("serviceTimes").is_none(), "nothing is measured");
+    sidecar.infer("", "{}");
+    assert!(
+        sidecar.get("/v1alpha1/endpoint").json()["serviceTimes"]["p95Microseconds"].as_u64().unwrap() > 0
+    );
     let sidecar = Sidecar::with(&server, |config| {
         config["advertise"] = serde_json::json!({"endpointId": "edge-9", "nodesFile": nodes});
     });
@@ -71,13 +76,18 @@ fn the_policy_has_endpoints_and_times_and_a_tag_that_follows_the_files() {
     let server = Server::start();
     let folder = Folder::new();
     let policy = folder.file("policy.json", POLICY);
-    let nodes = folder.file("nodes.json", r#"{"nodes":[{"name":"edge-3","url":"http://192.0.2.13:30080"}]}"#);
+    let nodes = folder.file("nodes.json", r#"{"nodes":[{"name":"edge-3","url":"http://192.0.2.13:30080","serviceTimes":{"p50Microseconds":9100,"p95Microseconds":15800}}]}"#);
     let sidecar = Sidecar::with(&server, |config| {
         config["policyFile"] = policy.to_str().unwrap().into();
         config["advertise"]["nodesFile"] = nodes.to_str().unwrap().into();
     });
     let first = sidecar.get("/v1alpha1/policy");
     assert_eq!(first.json()["endpoints"][0]["name"], "edge-3");
+    assert_eq!(
+        first.json()["endpoints"][0]["serviceTimes"]["p95Microseconds"],
+        15_800,
+        "of the node, by the operator"
+    );
     assert_eq!(first.json()["model"]["labels"][1], "yes");
     assert!(first.json().get("serviceTimes").is_none(), "nothing is measured");
     let tag = first.header("etag").unwrap().to_owned();

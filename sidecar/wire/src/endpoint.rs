@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Digest;
+use crate::{Digest, bundle::ServiceTimes};
 
 /// One endpoint of an offload. In a cluster an endpoint is a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub struct Node {
     /// The site; `topology.kubernetes.io/zone` of the node, empty when it has none.
     #[serde(default)]
     pub zone: String,
+    /// What the operator knows of its time in the model server; absent while it knows nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_times: Option<ServiceTimes>,
 }
 
 /// The file `nodes.json` of the policy `ConfigMap`.
@@ -25,7 +28,7 @@ pub struct NodeTable {
     pub nodes: Vec<Node>,
 }
 
-/// Answer of `GET /v1alpha1/endpoint`: identity, never load.
+/// Answer of `GET /v1alpha1/endpoint`: identity and capacity, never load.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EndpointInfo {
@@ -39,6 +42,9 @@ pub struct EndpointInfo {
     pub model: ServedModel,
     /// Requests inside the model server at once.
     pub max_concurrency: u32,
+    /// Measured here; absent before the first request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_times: Option<ServiceTimes>,
 }
 
 /// The model behind an endpoint.

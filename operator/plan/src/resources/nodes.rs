@@ -33,7 +33,7 @@ pub fn node_table(dialling: Dialling, world: &World) -> NodeTable {
     let rows = serving.filter_map(|(name, node)| {
         let host = advertised_host(node, dialling.address)?;
         let url = url(if dialling.tls { "https" } else { "http" }, &host, port);
-        Some(wire::Node { name: name.clone(), url, zone: zone(node) })
+        Some(wire::Node { name: name.clone(), url, zone: zone(node), service_times: None })
     });
     NodeTable { nodes: rows.collect() }
 }

@@ -11,11 +11,14 @@ use crate::{Valid, World, names};
 
 /// `<name>-policy`.
 pub fn config_map(valid: &Valid, world: &World) -> ConfigMap {
-    let nodes = node_table((&valid.class.endpoint).into(), world);
+    let mut table = node_table((&valid.class.endpoint).into(), world);
+    for node in &mut table.nodes {
+        node.service_times = valid.service_times.get(&node.name).copied();
+    }
     let bundle = PolicyBundle { issued_at_unix_seconds: issued_at(valid, world), ..valid.bundle.clone() };
     let data = BTreeMap::from([
         (paths::POLICY_KEY.into(), canonical::json(&bundle)),
-        (paths::NODES_KEY.into(), canonical::json(&nodes)),
+        (paths::NODES_KEY.into(), canonical::json(&table)),
     ]);
     ConfigMap {
         metadata: meta::child(valid, names::policy(&valid.name)),

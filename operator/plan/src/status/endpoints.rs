@@ -66,7 +66,7 @@ pub fn reachable(view: &View<'_>) -> Verdict {
 }
 
 fn failure(probe: &Probe, view: &View<'_>) -> Option<String> {
-    let Probe { node, url, result } = probe;
+    let Probe { node, url, result, told: _ } = probe;
     Some(match result {
         ProbeResult::Reached => return None,
         ProbeResult::WrongEndpoint(other) => format!(

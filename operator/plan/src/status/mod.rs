@@ -3,6 +3,7 @@
 //! Enters: the inputs, the verdict on the spec, what was seen after applying, and the time. Leaves: the whole status.
 //! Equal inputs give an equal status; a transition time moves only when its verdict does.
 
+mod capacity;
 mod changes;
 mod conditions;
 mod endpoints;
@@ -44,6 +45,11 @@ pub fn rejected(
     status(inputs, &View::rejected(inputs, violations, observed, now), now)
 }
 
+/// As much of a moment as the API server keeps.
+fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
 fn status(inputs: &Inputs, view: &View<'_>, now: Timestamp) -> InferenceOffloadStatus {
     let metadata = &inputs.offload.metadata;
     let old = inputs.offload.status.as_ref();
@@ -65,6 +71,11 @@ fn status(inputs: &Inputs, view: &View<'_>, now: Timestamp) -> InferenceOffloadS
         ),
         model: Some(model::model(inputs, view)),
         endpoints: endpoints::endpoints(view),
+        capacity: capacity::capacity(
+            view,
+            old.map(|status| status.capacity.as_slice()).unwrap_or_default(),
+            now,
+        ),
         node_port: endpoints::node_port(view).or(old.and_then(|status| status.node_port)),
     }
 }

@@ -1,6 +1,8 @@
 //! What devices get, from the spec: the words of the API become the words of the wire.
 
-use crds::InferenceOffload;
+use std::collections::BTreeMap;
+
+use crds::{InferenceOffload, offload::CapacityStatus};
 use wire::{PolicyBundle, bundle, config::Admission};
 
 use crate::{names, valid::ValidModel};
@@ -33,6 +35,21 @@ pub fn bundle(offload: &InferenceOffload, admission: &Admission, model: &ValidMo
     let created = offload.metadata.creation_timestamp.as_ref();
     bundle.issued_at_unix_seconds = created.and_then(|time| u64::try_from(time.0.as_second()).ok());
     bundle
+}
+
+/// What the status records of each node that ran the model, whatever else runs there.
+pub fn service_times(
+    offload: &InferenceOffload,
+    model: &ValidModel,
+) -> BTreeMap<String, bundle::ServiceTimes> {
+    let digest = model.digest.as_ref().map_or("", |digest| digest.as_str());
+    let rows = offload.status.iter().flat_map(|status| &status.capacity).filter(|row| row.digest == digest);
+    let microseconds = |time: i64| u64::try_from(time).unwrap_or_default();
+    let times = |row: &CapacityStatus| bundle::ServiceTimes {
+        p50_microseconds: microseconds(row.service_time_p50_microseconds),
+        p95_microseconds: microseconds(row.service_time_p95_microseconds),
+    };
+    rows.map(|row| (row.node.clone(), times(row))).collect()
 }
 
 fn policy(offload: &InferenceOffload) -> bundle::OffloadPolicy {

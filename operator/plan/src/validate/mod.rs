@@ -1,7 +1,8 @@
 //! From raw to valid: finds the class and checks the spec against it.
 //!
 //! Enters: everything that was fetched. Leaves: the offload with its class and every default filled in, or every
-//! violation at once, each with the field and the fix. It never looks at what runs, but for the recorded node port.
+//! violation at once, each with the field and the fix. It never looks at what runs, but for the recorded node
+//! port and the recorded capacity.
 
 mod bundle;
 mod class;
@@ -62,6 +63,7 @@ fn valid(inputs: &Inputs, class: &OffloadClass, model: ValidModel) -> Valid {
         node_port: endpoint::node_port(inputs),
         node_port_pinned: spec.endpoint.node_port.is_some(),
         bundle: bundle::bundle(offload, &admission, &model),
+        service_times: bundle::service_times(offload, &model),
         admission,
         suspended: spec.suspend,
         model,

@@ -7,7 +7,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::Time,
 };
 use plan::{Inputs, Resources, names};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support;
 
@@ -183,6 +183,29 @@ fn only_a_recorded_port_may_move() {
     assert_eq!(ports("suspended"), (Some(31_555), Some(None)), "of the status");
     assert_eq!(ports("image-on-accelerator"), (Some(30_085), None), "of the spec");
     assert_eq!(ports("https-on-cpu"), (None, None));
+}
+
+#[test]
+fn devices_are_told_what_the_status_records_of_the_model_on_each_node() {
+    let times =
+        |p50: u64| Some(wire::bundle::ServiceTimes { p50_microseconds: p50, p95_microseconds: 2 * p50 });
+    let mut inputs = support::case("cut-off-node");
+    let digest = inputs.offload.spec.model.digest.clone().unwrap();
+    let row = |node: &str, digest: &str, p50: u64| {
+        json!({"node": node, "digest": digest, "concurrency": 4, "serviceTimeP50Microseconds": p50,
+            "serviceTimeP95Microseconds": 2 * p50, "measuredAt": "2026-11-24T00:00:00Z"})
+    };
+    let older = format!("sha256:{}", "9".repeat(64));
+    let rows =
+        json!([row("edge-1", &digest, 9_000), row("edge-1", &older, 1_000), row("edge-2", &older, 2_000)]);
+    let told = |inputs: &Inputs| {
+        let text = support::planned(inputs).policy.data.unwrap().remove("nodes.json").unwrap();
+        let table: wire::NodeTable = serde_json::from_str(&text).unwrap();
+        table.nodes.into_iter().map(|node| (node.name, node.service_times)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&inputs), [("edge-1".into(), None), ("edge-2".into(), None)]);
+    inputs.offload.status = Some(serde_json::from_value(json!({"capacity": rows})).unwrap());
+    assert_eq!(told(&inputs), [("edge-1".into(), times(9_000)), ("edge-2".into(), None)]);
 }
 
 #[test]

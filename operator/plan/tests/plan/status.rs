@@ -1,9 +1,10 @@
 //! The truth table: what was seen, and what the conditions say about it.
 
+mod capacity;
 mod pods;
 mod seen;
 
-use crds::offload::{InferenceOffloadStatus, ModelState};
+use crds::offload::{CapacityStatus, InferenceOffloadStatus, ModelState};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use plan::{
@@ -85,7 +86,8 @@ impl Seen {
 
     fn probe(&mut self, node: &str, result: ProbeResult) {
         self.observed.probes.retain(|probe| probe.node != node);
-        self.observed.probes.push(Probe { node: node.into(), url: format!("http://{node}:30085"), result });
+        let url = format!("http://{node}:30085");
+        self.observed.probes.push(Probe { node: node.into(), url, result, told: None });
     }
 
     fn status_at(&self, seconds: i64) -> InferenceOffloadStatus {

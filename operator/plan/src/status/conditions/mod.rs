@@ -7,7 +7,7 @@ mod summary;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::{endpoints, view::View};
+use super::{endpoints, view::View, whole_seconds};
 use crate::{Reason, Refusal};
 
 /// The summary.
@@ -94,14 +94,12 @@ fn condition(
 ) -> Condition {
     let status = if verdict.met { TRUE } else { "False" };
     let same = old.iter().find(|old| old.type_ == type_ && old.status == status);
-    // The API server keeps whole seconds.
-    let moved = Timestamp::from_second(now.as_second()).unwrap_or(now);
     Condition {
         type_: type_.into(),
         status: status.into(),
         reason: verdict.reason.word().into(),
         message: verdict.message,
         observed_generation: generation,
-        last_transition_time: same.map_or(Time(moved), |old| old.last_transition_time.clone()),
+        last_transition_time: same.map_or(Time(whole_seconds(now)), |old| old.last_transition_time.clone()),
     }
 }
