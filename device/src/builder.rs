@@ -39,6 +39,7 @@ pub struct Builder {
     profile: Profile,
     normalization: Normalization,
     zone: String,
+    class: String,
 }
 
 /// Why a device cannot start.
@@ -78,6 +79,7 @@ impl Builder {
             profile: Profile::default(),
             normalization: Normalization::default(),
             zone: String::new(),
+            class: String::new(),
         }
     }
 
@@ -145,6 +147,14 @@ impl Builder {
         self
     }
 
+    /// What kind of device this is, in one word of at most 64 bytes: where the fleet is short, kinds share it first and then the
+    /// devices of each. Default: none.
+    #[must_use]
+    pub fn class(mut self, class: impl Into<String>) -> Self {
+        self.class = class.into();
+        self
+    }
+
     /// Starts the device. Waits for the model to load and at most about a second for the endpoints' first answers.
     ///
     /// # Errors
@@ -175,6 +185,7 @@ impl Builder {
             last: None,
             battery_percent: None,
             zone: self.zone,
+            class: self.class,
             asked: None,
             random: Random::new(),
         };

@@ -80,7 +80,7 @@ fn question(shared: &Shared) -> RouteQuestion {
         payload_bytes: payload_bytes.unwrap_or(0).into(),
         deadline_milliseconds,
         data_class: state.model.policy.data_class,
-        device: RouteDevice { zone_hint: state.zone.clone() },
+        device: RouteDevice { class: state.class.clone(), zone_hint: state.zone.clone() },
         observed: observed.collect(),
         exclude: named().filter_map(is_out).collect(),
     }

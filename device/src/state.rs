@@ -41,6 +41,8 @@ pub(crate) struct State {
     pub(crate) battery_percent: Option<f32>,
     /// The site where the device believes to be; empty when it does not know.
     pub(crate) zone: String,
+    /// What kind of device it is; empty when it does not say.
+    pub(crate) class: String,
     /// Length of the last request's body in bytes, and its deadline in milliseconds: what routes are asked for.
     pub(crate) asked: Option<(u32, u32)>,
     pub(crate) random: Random,

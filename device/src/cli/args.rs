@@ -245,6 +245,9 @@ impl DeviceArgs {
         if let Some(zone) = &self.zone {
             builder = builder.zone(zone);
         }
+        if let Some(class) = self.power.device_profile {
+            builder = builder.class(class.word());
+        }
         if let Some(models) = &self.models {
             builder = builder.models(models);
         }

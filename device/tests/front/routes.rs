@@ -24,7 +24,7 @@ fn leading(name: &'static str, to: &[(&str, &str)]) -> Endpoint {
 }
 
 async fn build(endpoint: &Endpoint) -> Device {
-    knowing(&[endpoint]).local_model(Gauge::new()).zone("site-a").build().await.unwrap()
+    knowing(&[endpoint]).local_model(Gauge::new()).zone("site-a").class("camera").build().await.unwrap()
 }
 
 #[tokio::test]
@@ -37,7 +37,7 @@ async fn an_endpoint_that_a_route_leads_to_is_met_before_it_is_used() {
     assert_eq!(asked[..2], ["GET /v1alpha1/endpoint", "GET /v1alpha1/load"]);
     let question = questions(&oak).remove(0);
     assert_eq!(question["model"], json!({"name": "gauge"}));
-    assert_eq!(question["device"]["zoneHint"], "site-a");
+    assert_eq!(question["device"], json!({"class": "camera", "zoneHint": "site-a"}));
     assert_eq!(question["dataClass"], "Internal");
 }
 
