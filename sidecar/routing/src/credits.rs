@@ -101,8 +101,11 @@ impl<P: Clone + Eq + Hash> Askers<P> {
         }
         let member = self.classes.join(class, deadline.max(SHORTEST));
         account.member = Some(member);
-        let capacity = OVERCOMMIT * table.per_second() / table.heard().max(1) as f32;
-        let requests = self.classes.share(member, capacity).clamp(1.0, REQUESTS_MAX);
+        let measured = table.per_second();
+        let capacity = OVERCOMMIT * measured / table.heard().max(1) as f32;
+        // What nobody has measured yet is no reason to hold anybody back.
+        let share = if measured > 0.0 { self.classes.share(member, capacity) } else { REQUESTS_MAX };
+        let requests = share.clamp(1.0, REQUESTS_MAX);
         Credits { requests: requests as u32, per_milliseconds: PER_MILLISECONDS }
     }
 

@@ -122,3 +122,11 @@ fn classes_beyond_those_told_apart_are_one_and_a_name_is_free_again_when_its_dev
     assert_eq!(share(later, 3, &"long".repeat(20)), 266);
     assert_eq!(share(later, 4, ""), 133, "with those of no class");
 }
+
+#[test]
+fn a_fleet_that_nobody_has_measured_holds_nobody_back() {
+    let (mut askers, mut table, now) = (Askers::default(), Table::default(), Instant::now());
+    table.learn(now, &PeerRow { load: LoadReport::default(), ..row("1") }, Source::Itself(SECOND));
+    askers.enter(now, &1).unwrap();
+    assert_eq!(askers.share(&table, &1, "", SECOND).requests, super::REQUESTS_MAX as u32);
+}
