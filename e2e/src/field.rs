@@ -90,7 +90,8 @@ impl Network {
 
     /// The pair of ends goes away with the namespace.
     fn connect(&self, pid: u32, number: u16, kilobits: u32) -> Result<()> {
-        let outside = format!("lsd{number}");
+        // Of this process: a namespace takes a moment to go, and its links with it.
+        let outside = format!("ls{}-{number}", std::process::id());
         let address = Ipv4Addr::from(u32::from(self.last) - 1 - u32::from(number));
         let (pid, rate) = (pid.to_string(), format!("{kilobits}kbit"));
         let shape = ["root", "tbf", "rate", &rate, "burst", "32kb", "latency", "300ms"];
