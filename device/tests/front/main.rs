@@ -14,3 +14,4 @@ mod simulate;
 mod site;
 mod support;
 mod tls;
+mod watch;
