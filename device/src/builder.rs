@@ -1,5 +1,6 @@
 //! Describes a device, then starts it: reads what is on disk, warms the model up, asks the endpoints once.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -15,6 +16,7 @@ use crate::core::model::{Local, Model};
 use crate::core::outcome::Reason;
 use crate::core::profile::Profile;
 use crate::directory::Directory;
+use crate::discovery::{Discovery, Source, SrvName};
 use crate::http::reply::micros;
 use crate::http::tls::{Tls, TlsFiles};
 use crate::http::url::EdgeUrl;
@@ -31,6 +33,10 @@ const WARM_UP_RUNS: usize = 4;
 pub struct Builder {
     model: String,
     edges: Vec<EdgeUrl>,
+    srv: Option<SrvName>,
+    dns_server: Option<SocketAddr>,
+    /// On which interface to look by multicast DNS; the inner `None` is the one that multicast leaves by.
+    mdns: Option<Option<String>>,
     tls: Option<TlsFiles>,
     models: Option<PathBuf>,
     local: Option<Arc<dyn LocalModel>>,
@@ -49,11 +55,11 @@ pub enum BuildError {
     #[error("model name {0:?} must be 1 to 63 of a-z 0-9 - _ . and begin and end with a letter or digit")]
     Name(String),
     /// Neither an edge node nor a model on the device.
-    #[error("no edge URL and no model {0:?} on the device: give at least one of them")]
+    #[error("no edge URL, no SRV name, no mDNS and no model {0:?} on the device: give at least one of them")]
     Nothing(String),
     /// An edge node is to be dialled inside TLS, and nothing says whom to believe there.
-    #[error("edge URL {0}: give the authorities that sign for the nodes")]
-    NoAuthorities(EdgeUrl),
+    #[error("{0}: give the authorities that sign for the nodes")]
+    NoAuthorities(String),
     /// A file of [`TlsFiles`] cannot be used.
     #[error("{0}")]
     Tls(String),
@@ -71,6 +77,9 @@ impl Builder {
         Self {
             model: model.into(),
             edges: Vec::new(),
+            srv: None,
+            dns_server: None,
+            mdns: None,
             tls: None,
             models: None,
             local: None,
@@ -87,6 +96,28 @@ impl Builder {
     #[must_use]
     pub fn edge(mut self, url: EdgeUrl) -> Self {
         self.edges.push(url);
+        self
+    }
+
+    /// Finds edge nodes by a DNS SRV name: asks at the start, and again and again in the background.
+    #[must_use]
+    pub fn edge_srv(mut self, name: SrvName) -> Self {
+        self.srv = Some(name);
+        self
+    }
+
+    /// The DNS server that is asked for the SRV name. Default: those of `/etc/resolv.conf`.
+    #[must_use]
+    pub fn dns_server(mut self, address: SocketAddr) -> Self {
+        self.dns_server = Some(address);
+        self
+    }
+
+    /// Finds edge nodes by multicast DNS on the network of an interface; without one, where the system sends multicast. They
+    /// are looked for inside TLS with [`Builder::tls`], and in the clear without.
+    #[must_use]
+    pub fn edge_mdns(mut self, interface: Option<&str>) -> Self {
+        self.mdns = Some(interface.map(Into::into));
         self
     }
 
@@ -155,7 +186,8 @@ impl Builder {
         self
     }
 
-    /// Starts the device. Waits for the model to load and at most about a second for the endpoints' first answers.
+    /// Starts the device. Waits for the model to load, at most a second for DNS where it is asked, and at most about a second
+    /// for the endpoints' first answers.
     ///
     /// # Errors
     /// When a name, a file or the model cannot be used. Silent endpoints are no error.
@@ -165,11 +197,15 @@ impl Builder {
         }
         let tls = self.read_tls()?;
         let (local, kept) = self.load().await?;
-        if local.is_none() && self.edges.is_empty() {
+        let sources = self.sources();
+        if local.is_none() && self.edges.is_empty() && sources.is_empty() {
             return Err(BuildError::Nothing(self.model));
         }
         let mut model = Model::new(OffloadPolicy::default(), self.profile, kept);
         let mut directory = Directory::new(tls);
+        if sources.iter().any(Source::is_encrypted) {
+            directory.insist_on_tls();
+        }
         for url in self.edges {
             directory.add_given(url, &mut model);
         }
@@ -178,6 +214,7 @@ impl Builder {
             directory,
             bundle: None,
             bundle_trouble: None,
+            search_trouble: None,
             bundle_tag: None,
             saved: None,
             labels_given: self.labels,
@@ -202,16 +239,27 @@ impl Builder {
             processor: Arc::new(Semaphore::new(1)),
             epoch: Instant::now(),
         });
+        let mut discovery = Discovery::new(sources);
+        discovery.search(&shared).await;
         learner::refresh(&shared).await;
+        tokio::spawn(discovery.search_for_ever(Arc::downgrade(&shared)));
         tokio::spawn(prober::probe_for_ever(Arc::downgrade(&shared)));
         tokio::spawn(learner::refresh_for_ever(Arc::downgrade(&shared)));
         Ok(Device { shared })
     }
 
+    fn sources(&self) -> Vec<Source> {
+        let srv = self.srv.clone().map(|name| Source::Srv { name, server: self.dns_server });
+        let is_encrypted = self.tls.is_some();
+        let mdns = self.mdns.clone().map(|interface| Source::Mdns { is_encrypted, interface });
+        srv.into_iter().chain(mdns).collect()
+    }
+
     fn read_tls(&self) -> Result<Option<Arc<Tls>>, BuildError> {
         let Some(files) = self.tls.clone() else {
-            let encrypted = self.edges.iter().find(|url| url.is_encrypted());
-            return encrypted.map_or(Ok(None), |url| Err(BuildError::NoAuthorities(url.clone())));
+            let url = self.edges.iter().find(|url| url.is_encrypted()).map(|url| format!("edge URL {url}"));
+            let srv = self.srv.iter().find(|name| name.is_encrypted()).map(|name| format!("SRV name {name}"));
+            return url.or(srv).map_or(Ok(None), |which| Err(BuildError::NoAuthorities(which)));
         };
         Tls::load(files, Clock::new()).map(Arc::new).map(Some).map_err(BuildError::Tls)
     }

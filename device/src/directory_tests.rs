@@ -60,6 +60,19 @@ impl Books {
         }
     }
 
+    /// A search finds these at a time when a table lists those; tells whether one is news.
+    fn hold(&mut self, found: &[u8], listed: &[(&str, u8)]) -> bool {
+        let found: Vec<_> = found.iter().map(|host| url(*host).parse().expect("an address")).collect();
+        let listed: Vec<Node> = listed.iter().map(|(name, host)| node(name, url(*host))).collect();
+        self.directory.hold(&found, &listed, &mut self.model)
+    }
+
+    /// The endpoint at the address with this last number tells its name.
+    fn name(&mut self, host: u8, name: &str) {
+        let id = self.directory.at(&url(host).parse().expect("an address")).expect("it is known").id;
+        self.directory.identify(id, name, &mut self.model);
+    }
+
     #[track_caller]
     fn check(&self, rows: &[(&str, u8)]) {
         let entries = self.directory.entries().iter();
@@ -231,4 +244,63 @@ fn what_a_table_tells_of_a_node_is_expected_of_it_until_it_was_heard() {
             .told(0, LoadSeen { service_p95_us: 5_000.0, ..LoadSeen::default() });
     }
     assert_eq!(expected_ms(&books), [15, 15]);
+}
+
+#[test]
+fn what_a_search_finds_leaves_when_it_finds_it_no_longer() {
+    let mut books = Books::new();
+    assert!(books.hold(&[1, 2], &[]));
+    books.name(1, "oak");
+    books.name(2, "elm");
+    assert!(!books.hold(&[1, 2], &[]), "found again is no news");
+    books.hold(&[2], &[]);
+    books.check(&[("elm", 2)]);
+}
+
+#[test]
+fn what_a_search_finds_stays_at_its_address_whatever_tables_list() {
+    let mut books = Books::new();
+    books.hold(&[1], &[]);
+    books.name(1, "oak");
+    for second in [0, 60, 120, 180] {
+        books.merge(second, &[("oak", 9), ("elm", 2)]);
+        books.check(&[("oak", 1), ("elm", 2)]);
+    }
+    books.merge(200, &[("elm", 2)]);
+    books.check(&[("oak", 1), ("elm", 2)]);
+}
+
+#[test]
+fn what_is_found_no_longer_and_listed_is_as_any_that_is_listed() {
+    let mut books = Books::new();
+    books.hold(&[1], &[]);
+    books.name(1, "oak");
+    books.hold(&[], &[("oak", 9)]);
+    books.check(&[("oak", 1)]);
+    books.merge(0, &[("oak", 9)]);
+    books.check(&[("oak", 9)]);
+}
+
+#[test]
+fn of_two_addresses_of_one_node_the_older_stays_if_it_answers() {
+    let mut books = Books::new();
+    books.merge(0, &[("oak", 1)]);
+    books.hear();
+    books.hold(&[7], &[("oak", 1)]);
+    books.name(7, "oak");
+    books.check(&[("oak", 1)]);
+    assert!(!books.hold(&[7], &[("oak", 1)]), "it leads to a node that answers");
+    books.fail();
+    assert!(books.hold(&[7], &[("oak", 1)]));
+    books.name(7, "oak");
+    books.check(&[("oak", 7)]);
+}
+
+#[test]
+fn a_search_leads_to_nothing_in_the_clear_whom_the_user_told_an_address_inside_tls() {
+    let mut books = Books::new();
+    let inside = url(1).replace("http:", "https:");
+    books.directory.add_given(inside.parse().expect("an address"), &mut books.model);
+    assert!(!books.hold(&[2], &[]));
+    assert_eq!(books.directory.entries().len(), 1);
 }

@@ -30,7 +30,8 @@ pub(crate) async fn refresh_for_ever(shared: Weak<Shared>) {
         let (is_known, jitter) = {
             let Some(shared) = shared.upgrade() else { return };
             let mut state = shared.lock();
-            (!state.model.bundle.is_unheard(), f64::from(state.random.next_u32()) / f64::from(u32::MAX))
+            let bundle = state.model.bundle;
+            (!bundle.is_unheard() && !bundle.is_expired(shared.now_us()), state.random.fraction())
         };
         let pause = if is_known { POLICY_EVERY } else { POLICY_RETRY };
         sleep(pause.mul_f64(0.75 + jitter / 2.0)).await;
@@ -48,6 +49,8 @@ fn may_refresh(shared: &Shared) -> bool {
     let mut state = shared.lock();
     let half_life_us = u64::from(state.model.policy.bundle_ttl_seconds) * 500_000;
     let may = match state.model.bundle {
+        // The device answers itself, and says why.
+        bundle if bundle.is_expired(now_us) && shared.local.is_some() => state.model.may_wake_radio(now_us),
         Bundle::Until(at_us) if at_us <= now_us + half_life_us => true,
         bundle if bundle.is_unheard() && shared.local.is_none() => true,
         _ => state.model.may_wake_radio(now_us),
@@ -91,10 +94,11 @@ pub(crate) async fn learn_policy(shared: &Arc<Shared>) -> Result<(), String> {
     let tag = shared.lock().bundle_tag.clone();
     let mut questions = JoinSet::new();
     for connections in best_first(shared) {
-        let tag = tag.clone();
-        questions.spawn(async move { control::policy(&connections, tag).await });
+        let (name, tag) = (shared.model_name.clone(), tag.clone());
+        questions.spawn(async move { control::policy(&connections, &name, tag).await });
     }
-    let mut trouble = "no endpoint is known".to_owned();
+    let not_found = shared.lock().search_trouble.clone();
+    let mut trouble = not_found.unwrap_or_else(|| "no endpoint is known".to_owned());
     let (mut has_none, mut refusal) = (false, None);
     while let Some(Ok(answer)) = questions.join_next().await {
         let adopted = match answer {

@@ -38,6 +38,8 @@ mod directory;
 #[cfg(all(test, feature = "http"))]
 mod directory_tests;
 #[cfg(feature = "http")]
+mod discovery;
+#[cfg(feature = "http")]
 mod guide;
 #[cfg(feature = "http")]
 mod http;
@@ -65,6 +67,7 @@ pub use crate::{
     answer::Answer,
     builder::{BuildError, Builder},
     device::Device,
+    discovery::{InvalidSrvName, SrvName},
     http::tls::TlsFiles,
     http::url::{EdgeUrl, InvalidUrl},
     input::Input,

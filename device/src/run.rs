@@ -15,7 +15,8 @@ use crate::core::endpoint::EndpointId;
 use crate::core::event::{Effect, Effects, Event, Start};
 use crate::core::outcome::{Place, Verdict};
 use crate::core::request::Request;
-use crate::http::{infer, infer::Encoded, reply, reply::Reply};
+use crate::http::infer::{self, Encoded};
+use crate::http::reply::{self, Asked, Reply};
 use crate::state::Shared;
 
 /// Bounds on connecting, so that a node that drops packets leaves time for another place.
@@ -196,20 +197,23 @@ impl Run {
     }
 
     fn send(&mut self, id: EndpointId, deadline_us: u64) {
-        let Some(connections) =
-            self.shared.lock().directory.get(id).map(|entry| Arc::clone(&entry.connections))
-        else {
+        let known = self.shared.lock().directory.get(id).map(|entry| {
+            let asked = if entry.name.is_some() { Asked::Endpoint } else { Asked::Stranger };
+            (Arc::clone(&entry.connections), asked)
+        });
+        let Some((connections, asked)) = known else {
             drop(self.sender.send(Message::Remote(id, Err("the endpoint left".into()))));
             return;
         };
         let left = Duration::from_micros(deadline_us.saturating_sub(self.shared.now_us()));
         let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
         let request = infer::request(&self.shared.model_name, &self.encoded, left_ms);
-        let (bytes, sender) = (self.encoded.length(), self.sender.clone());
+        let (model, bytes, sender) =
+            (self.shared.model_name.clone(), self.encoded.length(), self.sender.clone());
         let task = tokio::spawn(async move {
             let received = connections.exchange(request, (left / 4).clamp(CONNECT_MIN, CONNECT_MAX)).await;
             let reply = match received {
-                Ok(received) => reply::read(&received, bytes),
+                Ok(received) => reply::read(&received, &model, asked, bytes),
                 Err(error) => {
                     connections.forget_idle();
                     Err(error.to_string())

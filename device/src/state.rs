@@ -28,6 +28,8 @@ pub(crate) struct State {
     pub(crate) bundle: Option<PolicyBundle>,
     /// Why there is none, for people.
     pub(crate) bundle_trouble: Option<String>,
+    /// Why the last search for endpoints found none, for people.
+    pub(crate) search_trouble: Option<String>,
     /// By which to ask endpoints whether the bundle is still the one.
     pub(crate) bundle_tag: Option<HeaderValue>,
     /// What was last written to the policy file, and when.

@@ -1,10 +1,11 @@
 //! The command line: words, checked for their form only.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use longshore_device::core::profile::{DeviceClass, Link, Profile};
-use longshore_device::{Builder, Device, EdgeUrl, Normalization, TlsFiles};
+use longshore_device::{Builder, Device, EdgeUrl, Normalization, SrvName, TlsFiles};
 
 /// Runs a model here or at a nearby edge node, whichever is right, and always answers by the deadline.
 ///
@@ -35,6 +36,8 @@ pub(crate) struct DeviceArgs {
     /// An edge node, https://HOST:PORT or http://HOST:PORT. Repeat it for more; one is enough, it tells the others.
     #[arg(long = "edge", value_name = "URL")]
     edges: Vec<EdgeUrl>,
+    #[command(flatten)]
+    search: SearchArgs,
     #[command(flatten)]
     tls: TlsArgs,
     /// Name of the model.
@@ -69,6 +72,21 @@ pub(crate) struct DeviceArgs {
     /// How a picture's channels of 0 to 255 become the model's elements.
     #[arg(long, value_enum, default_value_t = Channels::MinusOneToOne)]
     channels: Channels,
+}
+
+/// How edge nodes are found without a URL.
+#[derive(clap::Args)]
+struct SearchArgs {
+    /// A DNS SRV name that leads to edge nodes: _longshores._tcp.DOMAIN (https) or _longshore._tcp.DOMAIN (in the clear).
+    #[arg(long = "edge-srv", value_name = "NAME")]
+    srv: Option<SrvName>,
+    /// The DNS server that is asked for --edge-srv, ADDRESS:PORT. Default: those of /etc/resolv.conf.
+    #[arg(long, value_name = "ADDRESS", requires = "srv")]
+    dns_server: Option<SocketAddr>,
+    /// Look for edge nodes by multicast DNS, on the network of this interface. Without a name: where the system sends
+    /// multicast. With --ca for _longshores._tcp.local, else for _longshore._tcp.local.
+    #[arg(long = "edge-mdns", value_name = "INTERFACE", num_args = 0..=1, require_equals = true)]
+    mdns: Option<Option<String>>,
 }
 
 /// What energy costs this device.
@@ -238,6 +256,15 @@ impl DeviceArgs {
         let mut builder = Device::builder(&self.model).profile(profile).normalization(normalization);
         for edge in &self.edges {
             builder = builder.edge(edge.clone());
+        }
+        if let Some(name) = &self.search.srv {
+            builder = builder.edge_srv(name.clone());
+        }
+        if let Some(address) = self.search.dns_server {
+            builder = builder.dns_server(address);
+        }
+        if let Some(interface) = &self.search.mdns {
+            builder = builder.edge_mdns(interface.as_deref());
         }
         if let Some(files) = self.tls.files() {
             builder = builder.tls(files);

@@ -45,7 +45,9 @@ fn columns(
     reason: &str,
     battery: &str,
 ) -> String {
-    format!(
+    let row = format!(
         "{time:>7}  {frame:<20}  {place:<22}  {label:<12}  {conf:>5}  {ms:>7}  {reason:<22}  {battery:>7}"
-    )
+    );
+    // Names come from files and from endpoints: none of them steers the terminal.
+    row.replace(char::is_control, "?")
 }

@@ -1,26 +1,25 @@
 //! `watch`: the pictures of a folder as a camera would deliver them, one line each, and a short table at the end.
 
-use std::io::{IsTerminal, Result, Write as _, stdout};
+use std::io::Result;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use longshore_device::{Answer, Device};
+use longshore_device::Device;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::debug;
 
 use super::args::WatchArgs;
 use super::battery::Battery;
-use super::report::Report;
-use super::spent::Spent;
+use super::screen::{Screen, Shot};
 use super::tally::Tally;
-use super::{frames, infer, row, stop};
+use super::{frames, infer, stop};
 
 pub(crate) async fn run(args: WatchArgs) -> anyhow::Result<ExitCode> {
     let pictures = frames::list(&args.folder)?;
     let device = args.device.builder().build().await?;
-    let mut screen = Screen::open(&args)?;
+    let mut screen = Screen::open(&args);
     let tally = camera(&args, &device, &pictures, &mut screen).await?;
     screen.close(&tally)?;
     Ok(ExitCode::SUCCESS)
@@ -64,7 +63,9 @@ async fn camera(
         let (answer, spent) = infer::answer(device, picture, deadline).await;
         tally.answered(&answer);
         tally.account(&device.account());
-        screen.show(at, picture, &answer, percent, spent, &tally)?;
+        let frame = picture.file_name().unwrap_or_default().to_string_lossy();
+        let shot = Shot { at, frame: &frame, answer: &answer, battery_percent: percent, spent };
+        screen.show(shot, &tally)?;
     }
     Ok(tally)
 }
@@ -74,54 +75,5 @@ fn zone(device: &Device, file: &Path) {
     match std::fs::read_to_string(file) {
         Ok(text) => device.set_zone(text.trim()),
         Err(error) => debug!(%error, file = %file.display(), "no zone"),
-    }
-}
-
-enum Screen {
-    /// Rows under a heading, and a last line that changes.
-    Terminal,
-    Lines,
-    Json,
-}
-
-impl Screen {
-    fn open(args: &WatchArgs) -> Result<Self> {
-        match (args.json, stdout().is_terminal()) {
-            (true, _) => Ok(Self::Json),
-            (false, false) => Ok(Self::Lines),
-            (false, true) => {
-                writeln!(stdout(), "{}", row::heading())?;
-                Ok(Self::Terminal)
-            }
-        }
-    }
-
-    fn show(
-        &mut self,
-        at: Duration,
-        picture: &Path,
-        answer: &Answer,
-        percent: Option<f32>,
-        spent: Spent,
-        tally: &Tally,
-    ) -> Result<()> {
-        let name = picture.file_name().unwrap_or_default().to_string_lossy();
-        let row = || row::row(at, &name, answer, percent);
-        match self {
-            Self::Json => writeln!(stdout(), "{}", Report::new(&name, answer, percent, spent).line()),
-            Self::Lines => writeln!(stdout(), "{}", row()),
-            Self::Terminal => {
-                write!(stdout(), "\r\x1b[2K{}\n{}", row(), tally.line())?;
-                stdout().flush()
-            }
-        }
-    }
-
-    fn close(&mut self, tally: &Tally) -> Result<()> {
-        match self {
-            Self::Json => writeln!(stdout(), "{}", tally.json()),
-            Self::Lines => write!(stdout(), "\n{}", tally.table()),
-            Self::Terminal => write!(stdout(), "\r\x1b[2K\n{}", tally.table()),
-        }
     }
 }

@@ -42,6 +42,13 @@ impl Breaker {
         *self = Self::default();
     }
 
+    /// A probe says that it is back. Only a request shows whether it serves: if that fails, it opens again at once, and for
+    /// longer. An endpoint that is always ready and always fails would else take two requests each time.
+    pub fn is_back(&mut self) {
+        self.probe_at = None;
+        self.failures = if self.trips == 0 { 0 } else { FAILURES_MAX - 1 };
+    }
+
     /// A request or a probe failed.
     pub fn failed(&mut self, now_us: u64, random: u32) {
         self.failures = self.failures.saturating_add(1);

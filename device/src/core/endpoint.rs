@@ -21,6 +21,9 @@ const OUTLIER_FACTOR: f32 = 4.0;
 /// ... and this much, in microseconds: a probe that met a paused node must not make the node look far away.
 const OUTLIER_EXTRA_US: f32 = 10_000.0;
 
+/// Least and most that an endpoint is taken to make wait that refused for want of room, in microseconds.
+const FULL_US: (f32, f32) = (5_000.0, 1_000_000.0);
+
 /// Between two questions to an endpoint that is leaving, in microseconds.
 const LEAVING_US: u64 = 1_000_000;
 
@@ -258,6 +261,14 @@ impl Endpoint {
     #[must_use]
     pub fn measured_uplink_kilobits(&self, now_us: u64) -> Option<f32> {
         self.uplink.is_known().then(|| 8_192_000.0 / self.uplink.kibibyte_us(now_us, 0.0))
+    }
+
+    /// It had no room for a request. If it says that it is no fuller than it was expected to be, that is not believed, or it
+    /// would be the first choice again and again.
+    pub fn was_full(&mut self, expected_us: f32) {
+        if self.wait_us <= expected_us {
+            self.wait_us = (2.0 * expected_us).clamp(FULL_US.0, FULL_US.1);
+        }
     }
 
     /// A probe left for this endpoint.

@@ -19,6 +19,7 @@ pub(super) fn from_answer(
     load: Option<LoadSeen>,
 ) {
     let Some(endpoint) = model.endpoint_mut(id) else { return };
+    let expected_us = endpoint.wait_us;
     if let Some(load) = load {
         endpoint.told(now_us, load);
     }
@@ -28,11 +29,14 @@ pub(super) fn from_answer(
             endpoint.breaker.succeeded();
             model.look.won(now_us);
         }
-        // It serves, only not this request.
-        Outcome::Rejected | Outcome::TooLate | Outcome::QueueFull | Outcome::Expired => {
+        Outcome::QueueFull => {
+            endpoint.was_full(expected_us);
             endpoint.breaker.succeeded();
         }
-        Outcome::PayloadTooLarge => endpoint.breaker.succeeded(),
+        // It serves, only not this request.
+        Outcome::Rejected | Outcome::TooLate | Outcome::Expired | Outcome::PayloadTooLarge => {
+            endpoint.breaker.succeeded();
+        }
         Outcome::QuotaExceeded => {
             let wait_us = load.map_or(0, |load| load.wait_us as u64).clamp(REST_US.0, REST_US.1);
             // Up to a quarter more, so that refused devices do not return in step.

@@ -60,7 +60,7 @@ impl Model {
         endpoint.round_trip(round_trip_us);
         endpoint.told(now_us, load);
         if question != Question::Load {
-            endpoint.breaker.succeeded();
+            endpoint.breaker.is_back();
         }
         self.learned(now_us);
     }

@@ -182,6 +182,8 @@ impl Request {
                 self.end(step, Ending::Answered, Some(Place::Edge(endpoint)), self.edge_reason);
             }
             Advice::Elsewhere => self.elsewhere(step, Reason::Refused(outcome)),
+            // Another host than the one that was meant.
+            _ if outcome == Outcome::NotFound => self.elsewhere(step, Reason::Refused(outcome)),
             // The device cannot: another endpoint still may.
             Advice::Local if self.local == LocalRun::Impossible => {
                 self.elsewhere(step, Reason::Refused(outcome));

@@ -8,7 +8,7 @@ use engine::{Datatype, TensorSpec};
 use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::Full;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::time::timeout;
 use wire::routes::{RouteQuestion, Routes};
 use wire::{EndpointInfo, LoadReport, PolicyBundle, path};
@@ -32,7 +32,16 @@ pub(crate) async fn identity(connections: &Connections) -> Result<EndpointInfo, 
 /// How loaded it is, with the time that the question took.
 pub(crate) async fn load(connections: &Connections) -> Result<(LoadReport, Duration), ExchangeError> {
     let received = get(connections, path::LOAD).await?;
+    // All fields of a report may be absent, so that any object would be one of an idle endpoint.
+    let _: Figures = read(connections, &received)?;
     Ok((read(connections, &received)?, received.elapsed))
+}
+
+/// What every endpoint's own report has.
+#[derive(Deserialize)]
+struct Figures {
+    #[serde(rename = "named_metrics")]
+    _named_metrics: IgnoredAny,
 }
 
 /// Fails unless the model is ready there; tells the time that the question took.
@@ -58,12 +67,17 @@ pub(crate) enum Offer {
 /// The policy bundle, unless it is still the one with this tag.
 pub(crate) async fn policy(
     connections: &Connections,
+    model: &str,
     tag: Option<HeaderValue>,
 ) -> Result<Offer, ExchangeError> {
     let received = ask(connections, path::POLICY, tag).await?;
     match received.parts.status {
         StatusCode::NOT_MODIFIED => Ok(Offer::Same),
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
+            if reply::told(&received).is_none() {
+                // Anybody says so who knows nothing of endpoints. A model server describes the model.
+                metadata(connections, model).await?;
+            }
             Ok(Offer::Nothing)
         }
         _ => {
@@ -152,6 +166,9 @@ async fn get(connections: &Connections, path: &str) -> Result<Received, Exchange
 fn accept(connections: &Connections, path: &str, received: Received) -> Result<Received, ExchangeError> {
     let url = || connections.url().clone();
     match (received.parts.status, reply::told(&received)) {
+        (StatusCode::OK, _) if reply::is_web_page(&received) => {
+            Err(ExchangeError::Unreadable(url(), format!("GET {path} gave a web page")))
+        }
         (StatusCode::OK, _) => Ok(received),
         (_, Some(outcome)) => Err(ExchangeError::Refused(url(), outcome)),
         (status, None) => Err(ExchangeError::Unreadable(url(), format!("{path} gave {status}"))),

@@ -57,7 +57,7 @@ fn received(bytes: &[u8]) -> Option<Received> {
 fn fuzzed_replies() {
     let json: &[u8] = b"served\n\nJSON {}\n{\"outputs\":[{\"name\":\"probabilities\",\"datatype\":\"FP32\",\"shape\":[1,2],\"data\":[0.1,0.9]}]}";
     let binary = [
-        &b"\n97\n\n{\"outputs\":[{\"name\":\"p\",\"datatype\":\"FP32\",\"shape\":[2],\"parameters\":{\"binary_data_size\":8}}]}  "[..],
+        &b"\n118\n\n{\"model_name\":\"gauge\",\"outputs\":[{\"name\":\"p\",\"datatype\":\"FP32\",\"shape\":[2],\"parameters\":{\"binary_data_size\":8}}]}  "[..],
         &[0, 0, 0, 0, 0, 0, 0x80, 0x3f],
     ]
     .concat();
@@ -66,7 +66,7 @@ fn fuzzed_replies() {
     let labels = ["background".to_owned(), "person".into()];
     fuzz::run(&[json, &binary, refusal], WORDS, |bytes| {
         let received = received(bytes)?;
-        let reply = reply::read(&received, 10);
+        let reply = reply::read(&received, "gauge", reply::Asked::Stranger, 10);
         let read = reply.as_ref().map(|reply| {
             let total: usize = reply.tensors.iter().map(|tensor| tensor.data.len()).sum();
             assert!(total <= 4 * received.body.len(), "an answer is not larger than what came");

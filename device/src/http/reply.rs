@@ -26,11 +26,32 @@ pub(crate) struct Reply {
     pub(crate) tensors: Vec<Tensor>,
 }
 
-/// Reads what was received for a body of `bytes`. An error says why it cannot be used.
-pub(crate) fn read(received: &Received, bytes: u32) -> Result<Reply, String> {
+/// Who is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// It told its name as an endpoint does.
+    Endpoint,
+    /// It told nothing: it may be a bare model server.
+    Stranger,
+}
+
+/// Reads what was received for a body of `bytes` to this model. An error says why it cannot be used.
+pub(crate) fn read(received: &Received, model: &str, asked: Asked, bytes: u32) -> Result<Reply, String> {
     let headers = &received.parts.headers;
-    let outcome = outcome(received)?;
-    let tensors = if outcome == Outcome::Served { tensors(headers, &received.body)? } else { Vec::new() };
+    let (outcome, is_told) = match told(received) {
+        Some(outcome) => (outcome, true),
+        None => (untold(received, asked)?, false),
+    };
+    let tensors = match outcome {
+        Outcome::Served => {
+            let (named, tensors) = tensors(headers, &received.body)?;
+            if !is_told && named.as_deref() != Some(model) {
+                return Err(format!("what came back does not name the model {model}"));
+            }
+            tensors
+        }
+        _ => Vec::new(),
+    };
     let [queue_us, service_us] = [header::QUEUE_US, header::SERVICE_US].map(|name| number(headers, name));
     Ok(Reply {
         outcome,
@@ -51,14 +72,19 @@ pub(crate) fn read(received: &Received, bytes: u32) -> Result<Reply, String> {
     })
 }
 
-/// The outcome's own header. A bare model server has none and is believed when it serves; anything else that answers
-/// here, a captive portal for instance, is no endpoint.
-fn outcome(received: &Received) -> Result<Outcome, String> {
-    match (told(received), received.parts.status) {
-        (Some(outcome), _) => Ok(outcome),
-        (None, status) if status.is_success() => Ok(Outcome::Served),
-        (None, status) => Err(format!("status {status} without an outcome: no endpoint answers there")),
+/// The outcome where no header tells it. A bare model server is believed when it serves; anything else that answers here, a
+/// captive portal for instance, is no endpoint.
+fn untold(received: &Received, asked: Asked) -> Result<Outcome, String> {
+    match (received.parts.status, asked) {
+        (status, Asked::Stranger) if status.is_success() && !is_web_page(received) => Ok(Outcome::Served),
+        (status, _) => Err(format!("status {status} without an outcome: no endpoint answers there")),
     }
+}
+
+/// Whether it is meant for a person's eyes. Captive portals answer whatever is asked with one, and call it a success.
+pub(crate) fn is_web_page(received: &Received) -> bool {
+    let kind = word(&received.parts.headers, http::header::CONTENT_TYPE.as_str()).unwrap_or_default();
+    kind.to_ascii_lowercase().starts_with("text/html")
 }
 
 /// The word of an endpoint on how a request ended.
@@ -79,6 +105,7 @@ fn load(received: &Received) -> Option<LoadSeen> {
 
 #[derive(Deserialize)]
 struct Head {
+    model_name: Option<String>,
     outputs: Vec<Output>,
 }
 
@@ -98,15 +125,20 @@ struct Parameters {
     binary_data_size: Option<usize>,
 }
 
-fn tensors(headers: &HeaderMap, body: &Bytes) -> Result<Vec<Tensor>, String> {
+/// The model that the answer names, and its outputs.
+fn tensors(headers: &HeaderMap, body: &Bytes) -> Result<(Option<String>, Vec<Tensor>), String> {
     let head_length = match word(headers, header::INFERENCE_HEADER_CONTENT_LENGTH) {
         Some(value) => value.parse().map_err(|_| "its head length is no number".to_owned())?,
         None => body.len(),
     };
     let head = body.get(..head_length).ok_or("its head is longer than its body")?;
-    let head: Head = serde_json::from_slice(head).map_err(|error| error.to_string())?;
+    let Head { model_name, outputs } = serde_json::from_slice(head).map_err(|error| error.to_string())?;
+    if outputs.is_empty() {
+        return Err("it holds no output".into());
+    }
     let mut rest = body.slice(head_length..);
-    head.outputs.into_iter().map(|output| output.tensor(&mut rest)).collect()
+    let tensors: Result<_, String> = outputs.into_iter().map(|output| output.tensor(&mut rest)).collect();
+    Ok((model_name, tensors?))
 }
 
 impl Output {

@@ -2,11 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod adversity;
 mod cli;
 mod device;
+mod discovery;
+mod dns;
 mod drive;
+mod network;
 mod routes;
 mod simulate;
 mod site;
 mod support;
 mod tls;
+mod watch;

@@ -35,6 +35,8 @@ pub enum Script {
     Secretive,
     /// A model server without a sidecar.
     Bare,
+    /// Says that it is ready and idle, and breaks each inference off at once.
+    Hasty,
 }
 
 #[derive(Clone)]
@@ -232,7 +234,7 @@ impl Endpoint {
                     Script::Silent => silence(),
                     Script::Refusing(outcome) => refused(self.name, outcome),
                     Script::Foreign => not_found(),
-                    Script::Dropping => return None,
+                    Script::Dropping | Script::Hasty => return None,
                 }
             }
             _ => not_found(),
@@ -254,15 +256,15 @@ fn not_found() -> Vec<u8> {
     b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec()
 }
 
-struct Question {
+pub struct Question {
     /// Method and path.
-    target: String,
+    pub target: String,
     authorization: Option<String>,
     /// Null where it is not JSON.
     body: Value,
 }
 
-fn request(reader: &mut BufReader<impl Read>) -> Option<Question> {
+pub fn request(reader: &mut BufReader<impl Read>) -> Option<Question> {
     let mut first = String::new();
     reader.read_line(&mut first).ok().filter(|length| *length > 0)?;
     let (mut length, mut authorization) = (0, None);
