@@ -10,6 +10,7 @@ export CARGO_TARGET_DIR ?= $(LONGSHORE_CACHE)/target
 CARGO_TEST := cargo test --release --workspace
 # Tests wait for processes and sockets more than they compute.
 export RUST_TEST_THREADS ?= 4
+PROGRAMS = $(CARGO_TARGET_DIR)/$(shell rustc -vV | sed -n 's/^host: //p')/release
 RESULTS := $(LONGSHORE_CACHE)/log/results.txt
 
 .NOTPARALLEL:
@@ -47,8 +48,8 @@ e2e: build ## the tests on a real cluster of five nodes
 bench: build ## the sidecar beside HAProxy, nginx and Envoy; UPDATE=1 puts the figures into the docs
 	@e2e/bench/bench.sh
 
-sim: target ## fleets in virtual time, our policy and those of others: tables, docs/simulation.md and its plots; fails without a MUST
-	cargo run --release -p longshore-sim -- report docs
+sim: build ## fleets and recorded links in virtual time, ours and others: tables and plots in the docs; fails without a MUST
+	$(PROGRAMS)/longshore-sim report docs --device $(PROGRAMS)/longshore-device
 
 fuzz: target ## every parser against made-up input, FUZZ_SECONDS (60) for each
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} $(CARGO_TEST) fuzzed -- --nocapture

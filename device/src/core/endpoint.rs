@@ -3,7 +3,7 @@
 use wire::LoadReport;
 
 use super::breaker::Breaker;
-use super::estimate::{Estimate, Forecast};
+use super::estimate::{Estimate, Forecast, P95_DEVIATIONS};
 use super::fleet::FleetMean;
 use super::uplink::Uplink;
 use super::when::When;
@@ -78,6 +78,8 @@ pub struct Endpoint {
     service_told_us: f32,
     /// Measured times in the model server as a share of that: a told change counts before the next request measures it.
     service_share: Estimate,
+    /// Whether that time was told.
+    tells_service: bool,
     /// It said that it leaves. It still serves, and another one is better.
     pub(super) is_leaving: bool,
     /// When the endpoint last told its load.
@@ -102,6 +104,7 @@ impl Endpoint {
             service_us: 0.0,
             service_told_us: 0.0,
             service_share: Estimate::guess(1.0, 0.0),
+            tells_service: false,
             is_leaving: false,
             load_at: None,
             has_answered: false,
@@ -113,9 +116,13 @@ impl Endpoint {
     /// How long a request of this size would take, from sending to the answer.
     #[must_use]
     pub fn forecast(&self, ask: &Ask) -> Forecast {
-        let Parts { round_trip_us, transmit_us, queue_us, service_us } = self.parts(ask);
+        let Parts { round_trip_us, transmit_us, queue_us, service_us, told_us } = self.parts(ask);
         let upload_deviation_us = transmit_us * self.uplink.spread(ask.now_us);
-        let service_deviation_us = service_us * self.service_share.deviation();
+        // A few quick answers must not hide the tail that the endpoint tells: who leaves it for a long piece of work has that
+        // work begun anew elsewhere.
+        let tail_us = if self.tells_service { told_us - service_us } else { 0.0 };
+        let service_deviation_us =
+            (service_us * self.service_share.deviation()).max(tail_us / P95_DEVIATIONS);
         let other = spread(self.round_trip_us.deviation(), service_deviation_us);
         Forecast {
             mean_us: round_trip_us + transmit_us + queue_us + service_us,
@@ -128,7 +135,7 @@ impl Endpoint {
     /// The mean of that, and the part of it spent behind other requests, in microseconds.
     #[inline]
     pub(super) fn mean_us(&self, ask: &Ask) -> (f32, f32) {
-        let Parts { round_trip_us, transmit_us, queue_us, service_us } = self.parts(ask);
+        let Parts { round_trip_us, transmit_us, queue_us, service_us, .. } = self.parts(ask);
         (round_trip_us + transmit_us + queue_us + service_us, queue_us)
     }
 
@@ -146,6 +153,7 @@ impl Endpoint {
             transmit_us: ask.kibibytes * self.uplink.kibibyte_us(ask.now_us, ask.fleet.kibibyte_us),
             queue_us: mix(self.wait_us, ask.fleet.wait_us, own) + ahead_us,
             service_us,
+            told_us,
         }
     }
 
@@ -188,6 +196,11 @@ impl Endpoint {
         let at_edge_us = exchange.queue_us.saturating_add(exchange.service_us);
         let network_us = exchange.total_us.saturating_sub(at_edge_us) as f32;
         let kibibytes = exchange.bytes as f32 / 1_024.0;
+        // What carries next to nothing takes a round trip, and nothing takes less than one.
+        let shows_distance = kibibytes < 1.0 || network_us < self.round_trip_us.mean();
+        if 0 < exchange.service_us && shows_distance {
+            self.round_trip(network_us as u64);
+        }
         let upload_us = (network_us - self.round_trip_us.mean()).max(network_us / 16.0);
         if kibibytes >= 1.0 {
             self.uplink.add(now_us, upload_us / kibibytes);
@@ -203,8 +216,9 @@ impl Endpoint {
     /// Learns from a request of `bytes` that was given up after this time without an answer.
     pub fn outlasted(&mut self, now_us: u64, bytes: u32, waited_us: u64) {
         let kibibytes = bytes as f32 / 1_024.0;
-        let service_us = self.service_us * self.service_share.mean();
-        let upload_us = waited_us as f32 - self.round_trip_us.mean() - service_us;
+        // Behind others or long in the model server is what it said that it may be: the rest is the link's.
+        let service_us = self.service_us * self.service_share.mean().max(1.0);
+        let upload_us = waited_us as f32 - self.round_trip_us.mean() - self.wait_us - service_us;
         if kibibytes >= 1.0 && upload_us > 0.0 {
             self.uplink.at_least(now_us, upload_us / kibibytes);
         }
@@ -226,6 +240,7 @@ impl Endpoint {
         self.wait_us = load.wait_us;
         if load.service_p95_us > 0.0 {
             self.service_us = load.service_p95_us;
+            self.tells_service = true;
         }
         self.is_leaving = load.draining;
         self.load_at = Some(When::at(now_us));
@@ -240,6 +255,7 @@ impl Endpoint {
             self.wait_us = load.wait_us;
             if load.service_p95_us > 0.0 {
                 self.service_us = load.service_p95_us;
+                self.tells_service = true;
             }
             self.load_at = Some(at);
         }
@@ -306,6 +322,7 @@ struct Parts {
     transmit_us: f32,
     queue_us: f32,
     service_us: f32,
+    told_us: f32,
 }
 
 /// Of two independent times together. Not `hypot`: overflow is no concern here, and it is many times slower.

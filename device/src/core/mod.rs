@@ -37,6 +37,8 @@ pub mod when;
 #[cfg(test)]
 mod decide_tests;
 #[cfg(test)]
+mod learn_tests;
+#[cfg(test)]
 mod model_tests;
 #[cfg(test)]
 mod request_tests;

@@ -15,8 +15,9 @@ use super::model::Model;
 use super::outcome::{Ending, Place, Reason, Verdict};
 use super::route::{self, Route, Set, Tried};
 
-/// An endpoint is silent after this many times the 95th percentile of its expected time ...
-const PATIENCE_FACTOR: f32 = 2.0;
+/// An endpoint is silent after this many times the 95th percentile of its expected time: one that is merely slow and is left
+/// has worked in vain, and counts as failed ...
+const PATIENCE_FACTOR: f32 = 3.0;
 
 /// ... and this much, in microseconds.
 const PATIENCE_EXTRA_US: u64 = 10_000;

@@ -28,15 +28,29 @@ enum Command {
     Ramp(Choice),
     /// The edge: 4 to 32 nodes, 5,000 devices, bursts, crashes, fast failures, lost reports
     Edge(Choice),
-    /// Both under every policy, with seeds that nothing was tuned with: tables, plots, and exit code 1 when a MUST does not
-    /// hold
+    /// Recorded links, played by the device's own program: tables, and exit code 1 when a MUST does not hold
+    Links(Recorded),
+    /// All of it under every policy, with seeds and links that nothing was tuned with: tables, plots, and exit code 1 when a
+    /// MUST does not hold
     Report {
-        /// Folder of simulation.md, which gets the tables, and of the plots
+        /// Folder of simulation.md and decision.md, which get the tables, and of the plots
         docs: PathBuf,
+        #[command(flatten)]
+        recorded: Recorded,
         /// Seeds; may be given more than once
         #[arg(long = "seed", value_name = "SEED", default_values_t = report::SEEDS)]
         seeds: Vec<u64>,
     },
+}
+
+#[derive(Debug, clap::Args)]
+struct Recorded {
+    /// The program longshore-device
+    #[arg(long, value_name = "PROGRAM")]
+    device: PathBuf,
+    /// Folder of recorded links
+    #[arg(long, value_name = "FOLDER", default_value = "e2e/traces")]
+    recordings: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -55,19 +69,22 @@ struct Choice {
 /// Does what the command line says.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
-    match &args.command {
-        Command::Ramp(choice) => show(choice, &ramp(choice)),
-        Command::Edge(choice) => show(choice, &edge(choice)),
-        Command::Report { docs, seeds } => match report::run(docs, seeds) {
-            Ok(true) => {}
-            Ok(false) => return ExitCode::FAILURE,
-            Err(error) => {
-                eprintln!("{error:#}");
-                return ExitCode::FAILURE;
-            }
-        },
+    let held = match &args.command {
+        Command::Ramp(choice) => Ok(show(choice, &ramp(choice))),
+        Command::Edge(choice) => Ok(show(choice, &edge(choice))),
+        Command::Links(Recorded { device, recordings }) => report::links(device, recordings),
+        Command::Report { docs, recorded: Recorded { device, recordings }, seeds } => {
+            report::run(report::Paths { docs, device, recordings }, seeds)
+        }
+    };
+    match held {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
     }
-    ExitCode::SUCCESS
 }
 
 fn ramp(choice: &Choice) -> Vec<Row> {
@@ -108,7 +125,8 @@ impl Choice {
     }
 }
 
-fn show(choice: &Choice, rows: &[Row]) {
+/// Prints; a run has nothing that must hold.
+fn show(choice: &Choice, rows: &[Row]) -> bool {
     if choice.json {
         for row in rows {
             println!("{}", serde_json::to_string(row).expect("numbers and fixed keys always serialise"));
@@ -116,4 +134,5 @@ fn show(choice: &Choice, rows: &[Row]) {
     } else {
         print!("{}", table(rows));
     }
+    true
 }

@@ -2,11 +2,13 @@
 //! same seed. `docs/simulation.md` has what it shows.
 //!
 //! In reading order: [`ramp`] and [`edge`] are what is simulated, [`world`] runs it, [`server`] stands behind the balancer,
-//! [`policy`] are the balancers, [`show`], [`report`] and [`cli`] what people see.
+//! [`policy`] are the balancers; [`links`] has the device's own program play recorded links; [`show`], [`report`] and [`cli`]
+//! are what people see.
 
 pub mod agenda;
 pub mod cli;
 pub mod edge;
+pub mod links;
 pub mod policy;
 pub mod pool_of_threads;
 pub mod ramp;

@@ -4,7 +4,7 @@ use super::{
     Results,
     means::{Key, Means},
 };
-use crate::{edge, policy::catalogue::Name, ramp, world::tally::Figures};
+use crate::{edge, links::promises, policy::catalogue::Name, ramp, world::tally::Figures};
 
 /// How much a line weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,7 @@ pub fn all(results: &Results) -> Vec<Check> {
     checks.extend(edge_musts(&results.edge));
     checks.extend(ramp_goals(&results.ramp));
     checks.extend(edge_goals(&results.edge));
+    checks.extend(promises::all(&results.links));
     checks
 }
 
@@ -143,11 +144,11 @@ fn edge_goals(means: &Means) -> Vec<Check> {
     let (misses, p99) = (|it: &Figures| it.misses, |it: &Figures| it.p99);
     let of = |ours: Name| {
         let line = |what: &str, figure, loads: &[f64], limit| {
-            at_most(
-                &format!("edge, {}, {what} over the best peer's", ours.word()),
-                against(ours, figure, loads),
-                limit,
-            )
+            let what = format!("edge, {}, {what} over the best peer's", ours.word());
+            let check = at_most(&what, against(ours, figure, loads), limit);
+            // What is beyond whoever knows everything is not to be had by choosing nodes.
+            let oracle = against(Name::Oracle, figure, loads);
+            Check { reached: format!("{}; the oracle {oracle:.2}", check.reached), ..check }
         };
         [
             line("0.9 and 1.2: misses", misses, &EDGE_AT, 0.33),
@@ -162,15 +163,18 @@ fn edge_goals(means: &Means) -> Vec<Check> {
 /// Policies of others.
 const PEERS: [Name; 6] = [Name::Random, Name::Wrr, Name::P2c, Name::C3, Name::C3Pool, Name::Prequal];
 
-fn must(what: &str, reached: String, holds: bool) -> Check {
+/// A line without which the command fails.
+pub(crate) fn must(what: &str, reached: String, holds: bool) -> Check {
     Check { level: Level::Must, what: what.to_owned(), reached, holds }
 }
 
-fn goal(what: &str, reached: String, holds: bool) -> Check {
+/// A line that is aimed at.
+pub(crate) fn goal(what: &str, reached: String, holds: bool) -> Check {
     Check { level: Level::Goal, what: what.to_owned(), reached, holds }
 }
 
-fn at_most(what: &str, ratio: f64, limit: f64) -> Check {
+/// A ratio that is aimed at.
+pub(crate) fn at_most(what: &str, ratio: f64, limit: f64) -> Check {
     goal(&format!("{what}: at most {limit}"), format!("{ratio:.2} at worst"), ratio <= limit)
 }
 

@@ -1,4 +1,4 @@
-//! Everything that `make sim` shows. In: seeds. Out: tables, plots, and whether what must hold does.
+//! Everything that `make sim` shows. In: seeds, recorded links. Out: tables, plots, and whether what must hold does.
 
 pub mod checks;
 pub mod means;
@@ -9,7 +9,8 @@ use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
 
-use checks::Level;
+use crate::links;
+use checks::{Check, Level};
 use means::Means;
 
 /// Seeds that parameters were chosen with. No figure of the report comes from them.
@@ -36,21 +37,52 @@ pub struct Results {
     pub guarded: Means,
     /// Ours without admission, 16 nodes.
     pub bare: Means,
+    /// Recorded links.
+    pub links: Vec<links::Table>,
+    /// The same by what is left of their bandwidth.
+    pub by_bandwidth: Vec<links::Table>,
 }
 
-/// Runs everything, prints it, writes page and plots into `docs`, and tells whether every MUST holds.
+/// Where to find what is run and to put what came out.
+#[derive(Clone, Copy, Debug)]
+pub struct Paths<'a> {
+    /// Folder of the pages simulation.md and decision.md, and of the plots.
+    pub docs: &'a Path,
+    /// The program `longshore-device`.
+    pub device: &'a Path,
+    /// Folder of recorded links.
+    pub recordings: &'a Path,
+}
+
+/// Runs everything, prints it, writes pages and plots, and tells whether every MUST holds.
 ///
 /// # Errors
-/// When the page cannot be written.
-pub fn run(docs: &Path, seeds: &[u64]) -> Result<bool> {
-    let results = runs::all(seeds);
+/// When the program cannot be run or a page cannot be written.
+pub fn run(paths: Paths<'_>, seeds: &[u64]) -> Result<bool> {
+    let results = runs::all(paths, seeds)?;
     let checks = checks::all(&results);
-    let text = page::text(&results, &checks);
-    println!("{text}");
+    let (text, of_links) = (page::text(&results, &checks), links::tables::text(&results.links));
+    println!("{text}\n{of_links}");
     for (name, svg) in page::plots(&results) {
-        let path = docs.join(name);
+        let path = paths.docs.join(name);
         fs::write(&path, svg).with_context(|| path.display().to_string())?;
     }
-    page::write(&docs.join("simulation.md"), &text)?;
-    Ok(checks.iter().all(|check| check.level != Level::Must || check.holds))
+    page::write(&paths.docs.join("simulation.md"), &text)?;
+    page::write(&paths.docs.join("decision.md"), &of_links)?;
+    Ok(holds(&checks))
+}
+
+/// Plays recorded links alone, prints what came out, and tells whether every MUST holds.
+///
+/// # Errors
+/// When the program cannot be run.
+pub fn links(device: &Path, recordings: &Path) -> Result<bool> {
+    let tables = links::play(device, recordings, &links::cases())?;
+    let checks = links::promises::all(&tables);
+    println!("{}\n{}", links::tables::text(&tables), page::lines(&checks));
+    Ok(holds(&checks))
+}
+
+fn holds(checks: &[Check]) -> bool {
+    checks.iter().all(|check| check.level != Level::Must || check.holds)
 }

@@ -10,7 +10,7 @@ use super::{
     means::{Key, Means},
 };
 use crate::{
-    edge,
+    edge, links,
     policy::catalogue::Name,
     ramp,
     show::plot::{Chart, Line, svg},
@@ -24,15 +24,10 @@ const END: &str = "<!-- end -->\n";
 #[must_use]
 pub fn text(results: &Results, checks: &[Check]) -> String {
     let mut text = format!(
-        "Means over the seeds {:?}; parameters were chosen with the seeds {TUNING_SEEDS:?}.\n\n## What holds\n\n\
-         | level | what | reached | |\n|---|---|---|---|\n",
-        results.seeds
+        "Means over the seeds {:?}; parameters were chosen with the seeds {TUNING_SEEDS:?}.\n\n## What holds\n\n{}",
+        results.seeds,
+        lines(checks)
     );
-    for Check { level, what, reached, holds } in checks {
-        let level = if *level == Level::Must { "MUST" } else { "GOAL" };
-        let verdict = if *holds { "yes" } else { "**no**" };
-        let _ = writeln!(text, "| {level} | {what} | {reached} | {verdict} |");
-    }
     text.push_str("\n## The ramp: p99 / p99.9 in milliseconds, and errors where there are any\n\n");
     text.push_str(&ramp_table(&results.ramp));
     let _ = writeln!(
@@ -59,6 +54,18 @@ pub fn text(results: &Results, checks: &[Check]) -> String {
     text
 }
 
+/// What holds.
+#[must_use]
+pub fn lines(checks: &[Check]) -> String {
+    let mut text = String::from("| level | what | reached | |\n|---|---|---|---|\n");
+    for Check { level, what, reached, holds } in checks {
+        let level = if *level == Level::Must { "MUST" } else { "GOAL" };
+        let verdict = if *holds { "yes" } else { "**no**" };
+        let _ = writeln!(text, "| {level} | {what} | {reached} | {verdict} |");
+    }
+    text
+}
+
 /// Puts the report in the place of the last one.
 ///
 /// # Errors
@@ -72,7 +79,7 @@ pub fn write(page: &Path, text: &str) -> Result<()> {
 
 /// The plots by their file names.
 #[must_use]
-pub fn plots(results: &Results) -> [(&'static str, String); 2] {
+pub fn plots(results: &Results) -> [(&'static str, String); 3] {
     let of_ramp = |title: &str, figure: fn(&Figures) -> f64| chart(&results.ramp, 100, title, figure);
     let p99 = of_ramp("p99, milliseconds", |figures| figures.p99);
     let p999 = of_ramp("p99.9, milliseconds", |figures| figures.p999);
@@ -80,9 +87,11 @@ pub fn plots(results: &Results) -> [(&'static str, String); 2] {
         let title = format!("misses with {nodes} nodes, percent");
         chart(&results.edge, nodes, &title, |figures| figures.misses * 100.0)
     });
+    let links = links::tables::charts(&results.by_bandwidth);
     [
         ("simulation-ramp.svg", svg("The published ramp, by load over what is allotted", &[p99, p999])),
         ("simulation-edge.svg", svg("The edge, by load over what all nodes can do", &misses)),
+        ("simulation-links.svg", svg("4G links that no tuning saw, by percent of their bandwidth", &links)),
     ]
 }
 

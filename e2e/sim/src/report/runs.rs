@@ -1,11 +1,13 @@
 //! What is run for the report.
 
+use anyhow::Result;
+
 use super::{
-    Results,
+    Paths, Results,
     means::{Key, Means},
 };
 use crate::{
-    edge,
+    edge, links,
     policy::{catalogue::Name, pool},
     pool_of_threads, ramp,
     world::tally::Figures,
@@ -39,8 +41,13 @@ impl Run {
     }
 }
 
-pub(super) fn all(seeds: &[u64]) -> Results {
-    Results {
+pub(super) fn all(paths: Paths<'_>, seeds: &[u64]) -> Result<Results> {
+    // First, since it is soon over and needs files.
+    let links = |cases: &[links::Case]| links::play(paths.device, paths.recordings, cases);
+    let (links, by_bandwidth) = (links(&links::cases())?, links(&links::sweep())?);
+    Ok(Results {
+        links,
+        by_bandwidth,
         seeds: seeds.to_vec(),
         ramp: means(&of_ramp(seeds)),
         probes: sweep(&PROBES, |probes| Run::Ramp(with_probes(probes), prequal(SWEEP_LOADS.0), seeds[0])),
@@ -49,7 +56,7 @@ pub(super) fn all(seeds: &[u64]) -> Results {
         beyond: means(&beyond(seeds)),
         guarded: means(&with_admission(&seeds[..1], edge::Admission::Everybody)),
         bare: means(&with_admission(&seeds[..1], edge::Admission::Nobody)),
-    }
+    })
 }
 
 fn means(runs: &[Run]) -> Means {
