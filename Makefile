@@ -14,7 +14,7 @@ PROGRAMS = $(CARGO_TARGET_DIR)/$(shell rustc -vV | sed -n 's/^host: //p')/releas
 RESULTS := $(LONGSHORE_CACHE)/log/results.txt
 
 .NOTPARALLEL:
-.PHONY: help demo demo-down test check e2e bench sim fuzz conformance compat generate images build tools target
+.PHONY: help demo demo-down test check e2e bench sim fuzz conformance compat generate libraries images build tools target
 
 help: ## say what there is
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,10 @@ compat: build ## real model servers and clients: each call at the server and thr
 
 generate: target ## write again whatever is generated and committed
 	UPDATE=1 $(CARGO_TEST) committed
+
+libraries: target ## the device library for C and Python, for this machine, in ~/.cache/longshore/libraries
+	cargo build --release -p longshore-c
+	@device/libraries.sh $(CARGO_TARGET_DIR)/$$(rustc -vV | sed -n 's/^host: //p')/release/liblongshore.a $(LONGSHORE_CACHE)/libraries
 
 images: build ## the images localhost/longshore/*:dev
 	@$(CLUSTER)/tools.sh

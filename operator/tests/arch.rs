@@ -53,6 +53,7 @@ fn the_data_path_links_no_kubernetes_code() {
         "wire",
         "trust",
         "longshore-device",
+        "longshore-c",
         "longshore-runtime",
         "engine",
     ] {

@@ -93,10 +93,10 @@ struct SearchArgs {
 #[derive(clap::Args)]
 pub(crate) struct PowerArgs {
     /// The kind of device: vehicle, ar-glasses, factory-sensor, wearable or camera. Default: a small camera on Wi-Fi.
-    #[arg(long, value_name = "NAME", value_parser = class)]
+    #[arg(long, value_name = "NAME")]
     device_profile: Option<DeviceClass>,
     /// The kind of its radio: wifi, lte or 5g.
-    #[arg(long, value_name = "NAME", value_parser = link)]
+    #[arg(long, value_name = "NAME")]
     link: Option<Link>,
 }
 
@@ -290,10 +290,7 @@ impl DeviceArgs {
 
 impl PowerArgs {
     pub(crate) fn profile(&self) -> Profile {
-        match (self.device_profile, self.link) {
-            (None, None) => Profile::default(),
-            (class, link) => Profile::of(class.unwrap_or(DeviceClass::Camera), link.unwrap_or(Link::Wifi)),
-        }
+        Profile::known(self.device_profile, self.link)
     }
 }
 
@@ -303,22 +300,6 @@ impl TlsArgs {
         let identity = self.certificate.clone().zip(self.key.clone());
         Some(TlsFiles { authorities, identity, token: self.token_file.clone() })
     }
-}
-
-fn class(text: &str) -> Result<DeviceClass, String> {
-    let words = DeviceClass::ALL.map(DeviceClass::word);
-    DeviceClass::ALL
-        .into_iter()
-        .find(|class| class.word() == text)
-        .ok_or_else(|| format!("must be one of {}", words.join(", ")))
-}
-
-fn link(text: &str) -> Result<Link, String> {
-    let words = Link::ALL.map(Link::word);
-    Link::ALL
-        .into_iter()
-        .find(|link| link.word() == text)
-        .ok_or_else(|| format!("must be one of {}", words.join(", ")))
 }
 
 fn percent(text: &str) -> Result<f32, String> {

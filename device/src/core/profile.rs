@@ -1,5 +1,7 @@
 //! What a device is: its power figures, its radio, and how large a model it can hold.
 
+use std::str::FromStr;
+
 /// Power and capacity of a device. The defaults are those of a small Wi-Fi camera on a Cortex-A class board whose radio draws
 /// the same at every rate.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -86,6 +88,15 @@ impl DeviceClass {
     }
 }
 
+impl FromStr for DeviceClass {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        let unknown = || UnknownWord(Self::ALL.map(Self::word).join(", "));
+        Self::ALL.into_iter().find(|class| class.word() == text).ok_or_else(unknown)
+    }
+}
+
 /// A kind of radio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Link {
@@ -112,7 +123,30 @@ impl Link {
     }
 }
 
+impl FromStr for Link {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        let unknown = || UnknownWord(Self::ALL.map(Self::word).join(", "));
+        Self::ALL.into_iter().find(|link| link.word() == text).ok_or_else(unknown)
+    }
+}
+
+/// A text that is none of the words of a list.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of {0}")]
+pub struct UnknownWord(String);
+
 impl Profile {
+    /// What is known of a device: where its class or its radio is not, a camera or Wi-Fi; the default where neither is.
+    #[must_use]
+    pub fn known(class: Option<DeviceClass>, link: Option<Link>) -> Self {
+        match (class, link) {
+            (None, None) => Self::default(),
+            (class, link) => Self::of(class.unwrap_or(DeviceClass::Camera), link.unwrap_or(Link::Wifi)),
+        }
+    }
+
     /// A device of a class with a radio of a kind.
     ///
     /// Wi-Fi and LTE: the power model of Huang et al., "A Close Examination of Performance and Power Characteristics of 4G LTE
