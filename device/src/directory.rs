@@ -69,7 +69,8 @@ impl Directory {
 
     /// The endpoint that this address leads to.
     pub(crate) fn at(&self, url: &EdgeUrl) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.is_known_as(url))
+        let at = |entry: &&Entry| entry.connections.url() == url;
+        self.entries.iter().find(at).or_else(|| self.entries.iter().find(|entry| entry.is_known_as(url)))
     }
 
     /// What people call the endpoint: its name, else its address.

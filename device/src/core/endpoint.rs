@@ -21,8 +21,9 @@ const OUTLIER_FACTOR: f32 = 4.0;
 /// ... and this much, in microseconds: a probe that met a paused node must not make the node look far away.
 const OUTLIER_EXTRA_US: f32 = 10_000.0;
 
-/// Least and most that an endpoint is taken to make wait that refused for want of room, in microseconds.
-const FULL_US: (f32, f32) = (5_000.0, 1_000_000.0);
+/// Least and most that an endpoint is taken to make wait that refused for want of room, in microseconds. Enough to prefer
+/// another one, and not so much that a whole fleet which was full for a moment looks too slow to ask.
+const FULL_US: (f32, f32) = (5_000.0, 100_000.0);
 
 /// Between two questions to an endpoint that is leaving, in microseconds.
 const LEAVING_US: u64 = 1_000_000;
