@@ -51,7 +51,7 @@ async fn browse(asked: Asked<'_>, interface: Option<&str>) -> io::Result<Vec<Tar
         let mut message = vec![0; 9_000];
         for _ in 0..PACKETS_MAX {
             let Ok(received) = timeout_at(end, socket.recv(&mut message)).await else { break };
-            add(&mut found, asked.from_network(&message[..received?]));
+            add(&mut found, asked.read_from_network(&message[..received?]));
         }
     }
     Ok(found)

@@ -50,7 +50,7 @@ impl Asked<'_> {
     }
 
     /// Reads what a DNS server sent. `None`: it is no answer to this question, and one may still come.
-    pub(super) fn from_server(self, message: &[u8]) -> Option<Result<Answer, String>> {
+    pub(super) fn read_from_server(self, message: &[u8]) -> Option<Result<Answer, String>> {
         let packet = self.answer(message)?;
         let asked = packet.questions.first()?;
         if asked.qname != self.checked_name() || asked.qtype != QTYPE::TYPE(TYPE::SRV) {
@@ -70,7 +70,7 @@ impl Asked<'_> {
     }
 
     /// Reads what somebody on the network sent. The addresses come along with the names, as responders should see to.
-    pub(super) fn from_network(self, message: &[u8]) -> Vec<Target> {
+    pub(super) fn read_from_network(self, message: &[u8]) -> Vec<Target> {
         let Some(packet) = self.answer(message) else { return Vec::new() };
         let records = || packet.answers.iter().chain(&packet.additional_records);
         let service = self.checked_name();

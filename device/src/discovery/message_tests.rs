@@ -58,9 +58,9 @@ fn urls(answer: Option<Result<Answer, String>>) -> Vec<String> {
 
 #[test]
 fn records_that_name_a_host_and_a_port_are_targets() {
-    assert_eq!(urls(asked(SITE).from_server(&from_server(|_| {}))), ["http://oak.site.example:30080"]);
+    assert_eq!(urls(asked(SITE).read_from_server(&from_server(|_| {}))), ["http://oak.site.example:30080"]);
     let encrypted = Asked { is_encrypted: true, ..asked(SITE) };
-    assert_eq!(urls(encrypted.from_server(&from_server(|_| {}))), ["https://oak.site.example:30080"]);
+    assert_eq!(urls(encrypted.read_from_server(&from_server(|_| {}))), ["https://oak.site.example:30080"]);
 }
 
 #[test]
@@ -72,22 +72,22 @@ fn an_answer_to_another_question_is_none() {
         |packet| packet.questions[0].qname = Name::new_unchecked("_longshore._tcp.other.example"),
     ];
     for change in questions {
-        assert_eq!(asked(SITE).from_server(&from_server(change)), None);
+        assert_eq!(asked(SITE).read_from_server(&from_server(change)), None);
     }
-    assert!(Asked { id: 8, ..asked(LOCAL) }.from_network(&from_network()).is_empty());
+    assert!(Asked { id: 8, ..asked(LOCAL) }.read_from_network(&from_network()).is_empty());
 }
 
 #[test]
 fn a_refusal_is_told() {
-    let no_name = asked(SITE).from_server(&from_server(|packet| *packet.rcode_mut() = RCODE::NameError));
+    let no_name = asked(SITE).read_from_server(&from_server(|packet| *packet.rcode_mut() = RCODE::NameError));
     assert_eq!(no_name, Some(Err(format!("there is no name {SITE}"))));
-    let cut = asked(SITE).from_server(&from_server(|packet| packet.set_flags(PacketFlag::TRUNCATION)));
+    let cut = asked(SITE).read_from_server(&from_server(|packet| packet.set_flags(PacketFlag::TRUNCATION)));
     assert_eq!(cut, Some(Ok(Answer::Cut)));
 }
 
 #[test]
 fn the_network_names_instances_of_the_service_with_their_addresses() {
-    let targets = asked(LOCAL).from_network(&from_network());
+    let targets = asked(LOCAL).read_from_network(&from_network());
     let urls: Vec<_> = targets.iter().map(|target| target.url.to_string()).collect();
     assert_eq!(urls, ["http://192.0.2.1:30080"]);
 }
@@ -95,8 +95,8 @@ fn the_network_names_instances_of_the_service_with_their_addresses() {
 #[test]
 fn fuzzed_dns_messages() {
     fuzz::run(&[&from_server(|_| {}), &from_network()], &["\u{0}", "\u{7}", "local"], |bytes| {
-        let of_server = asked(SITE).from_server(bytes);
-        let of_network = asked(LOCAL).from_network(bytes);
+        let of_server = asked(SITE).read_from_server(bytes);
+        let of_network = asked(LOCAL).read_from_network(bytes);
         assert!(of_network.len() <= 16);
         let targets = match &of_server {
             Some(Ok(Answer::Targets(targets))) => targets.len(),

@@ -74,7 +74,7 @@ async fn receive(socket: &UdpSocket, asked: Asked<'_>) -> io::Result<Result<Answ
     let mut message = vec![0; 4_096];
     loop {
         let length = socket.recv(&mut message).await?;
-        if let Some(answer) = asked.from_server(&message[..length]) {
+        if let Some(answer) = asked.read_from_server(&message[..length]) {
             return Ok(answer);
         }
     }
@@ -87,7 +87,7 @@ async fn by_tcp(server: SocketAddr, asked: Asked<'_>) -> io::Result<Result<Answe
     stream.write_all(&[&length.to_be_bytes()[..], &question].concat()).await?;
     let mut message = vec![0; usize::from(stream.read_u16().await?)];
     stream.read_exact(&mut message).await?;
-    Ok(asked.from_server(&message).unwrap_or_else(|| Err("what came over TCP is no answer".into())))
+    Ok(asked.read_from_server(&message).unwrap_or_else(|| Err("what came over TCP is no answer".into())))
 }
 
 /// The servers of the system's file, which is read each time: it changes with the network. The local one without any.

@@ -19,7 +19,7 @@ pub fn confidence(values: &[f32], largest: usize, temperature: f32) -> f32 {
         let rest = values.iter().enumerate().filter(|(index, value)| *index != largest && !value.is_nan());
         rest.map(|(_, value)| finite(*value))
     };
-    let are_probabilities = 0.0 <= top && top <= 1.0 && others().all(|value| 0.0 <= value);
+    let are_probabilities = (0.0..=1.0).contains(&top) && others().all(|value| 0.0 <= value);
     if are_probabilities && (temperature - 1.0).abs() < f32::EPSILON {
         return top;
     }
