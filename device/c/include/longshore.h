@@ -7,6 +7,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// How a call ended. That no answer came in time is no failure of the call: see `longshore_outcome`.
+typedef enum {
+    // It did what was asked.
+    LONGSHORE_STATUS_OK = 0,
+    // An argument is NULL, out of its range or no UTF-8. Nothing was done.
+    LONGSHORE_STATUS_INVALID_ARGUMENT = 1,
+    // A buffer is too short. What it needs was told, and what fits was written.
+    LONGSHORE_STATUS_SHORT_BUFFER = 2,
+    // A model, policy or TLS file cannot be used.
+    LONGSHORE_STATUS_BAD_CONFIGURATION = 3,
+    // The library failed. Please report it.
+    LONGSHORE_STATUS_INTERNAL = 4,
+} longshore_status;
+
 // How a request ended.
 typedef enum {
     // There is a result.
@@ -28,20 +42,6 @@ typedef enum {
     // The last result, repeated, as the policy's fallback says.
     LONGSHORE_PLACE_CACHE = 3,
 } longshore_place;
-
-// How a call ended. That no answer came in time is no failure of the call: see `longshore_outcome`.
-typedef enum {
-    // It did what was asked.
-    LONGSHORE_STATUS_OK = 0,
-    // An argument is NULL, out of its range or no UTF-8. Nothing was done.
-    LONGSHORE_STATUS_INVALID_ARGUMENT = 1,
-    // A buffer is too short. What it needs was told, and what fits was written.
-    LONGSHORE_STATUS_SHORT_BUFFER = 2,
-    // A model, policy or TLS file cannot be used.
-    LONGSHORE_STATUS_BAD_CONFIGURATION = 3,
-    // The library failed. Please report it.
-    LONGSHORE_STATUS_INTERNAL = 4,
-} longshore_status;
 
 // The answer to one input. All threads may read it at the same time.
 typedef struct longshore_answer longshore_answer;
@@ -305,7 +305,7 @@ longshore_status longshore_answer_output(const longshore_answer *answer,
                                          longshore_output *output);
 
 #ifdef __cplusplus
-} // extern "C"
-#endif // __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
 
-#endif /* LONGSHORE_H */
+#endif  /* LONGSHORE_H */

@@ -1,5 +1,7 @@
 //! What a device knows of one endpoint: distance, uplink, load, and whether it answers at all.
 
+use std::num::NonZeroU8;
+
 use wire::LoadReport;
 
 use super::breaker::Breaker;
@@ -79,14 +81,9 @@ pub struct Endpoint {
     service_told_us: f32,
     /// Measured times in the model server as a share of that: a told change counts before the next request measures it.
     service_share: Estimate,
-    /// Whether that time was told.
-    tells_service: bool,
-    /// It said that it leaves. It still serves, and another one is better.
-    pub(super) is_leaving: bool,
+    signs: Signs,
     /// When the endpoint last told its load.
     pub(super) load_at: Option<When>,
-    /// It told its load itself: what others say of it is no sign of life.
-    has_answered: bool,
     /// When anything was last heard or asked, for the prober.
     asked_at: Option<When>,
     /// This device's own requests there.
@@ -105,10 +102,8 @@ impl Endpoint {
             service_us: 0.0,
             service_told_us: 0.0,
             service_share: Estimate::guess(1.0, 0.0),
-            tells_service: false,
-            is_leaving: false,
+            signs: Signs::NONE,
             load_at: None,
-            has_answered: false,
             asked_at: None,
             in_flight: 0,
         }
@@ -121,7 +116,7 @@ impl Endpoint {
         let upload_deviation_us = transmit_us * self.uplink.spread(ask.now_us);
         // A few quick answers must not hide the tail that the endpoint tells: who leaves it for a long piece of work has that
         // work begun anew elsewhere.
-        let tail_us = if self.tells_service { told_us - service_us } else { 0.0 };
+        let tail_us = if self.signs.has(Signs::TELLS_SERVICE) { told_us - service_us } else { 0.0 };
         let service_deviation_us =
             (service_us * self.service_share.deviation()).max(tail_us / P95_DEVIATIONS);
         let other = spread(self.round_trip_us.deviation(), service_deviation_us);
@@ -173,7 +168,13 @@ impl Endpoint {
     /// Whether it answered this device and did not fail since.
     #[must_use]
     pub const fn is_answering(&self) -> bool {
-        self.breaker.is_closed() && self.has_answered
+        self.breaker.is_closed() && self.signs.has(Signs::ANSWERED)
+    }
+
+    /// It said that it leaves. It still serves, and another one is better.
+    #[inline]
+    pub(super) const fn is_leaving(&self) -> bool {
+        self.signs.has(Signs::LEAVING)
     }
 
     /// A request left for this endpoint.
@@ -241,11 +242,11 @@ impl Endpoint {
         self.wait_us = load.wait_us;
         if load.service_p95_us > 0.0 {
             self.service_us = load.service_p95_us;
-            self.tells_service = true;
+            self.signs.set(Signs::TELLS_SERVICE, true);
         }
-        self.is_leaving = load.draining;
+        self.signs.set(Signs::LEAVING, load.draining);
         self.load_at = Some(When::at(now_us));
-        self.has_answered = true;
+        self.signs.set(Signs::ANSWERED, true);
         self.asked_at = Some(When::at(now_us));
     }
 
@@ -256,7 +257,7 @@ impl Endpoint {
             self.wait_us = load.wait_us;
             if load.service_p95_us > 0.0 {
                 self.service_us = load.service_p95_us;
-                self.tells_service = true;
+                self.signs.set(Signs::TELLS_SERVICE, true);
             }
             self.load_at = Some(at);
         }
@@ -300,8 +301,32 @@ impl Endpoint {
         if !self.breaker.is_closed() {
             return self.breaker.probe_is_due(now_us);
         }
-        let quiet_us = if self.is_leaving { LEAVING_US } else { quiet_us };
+        let quiet_us = if self.is_leaving() { LEAVING_US } else { quiet_us };
         self.asked_at.is_none_or(|at| at.us() + quiet_us <= now_us)
+    }
+}
+
+/// What is true of an endpoint, as bits: with a byte for each the state of sixteen would not fit. One bit is always set, so
+/// that an `Option` of an endpoint needs no byte of its own either.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Signs(NonZeroU8);
+
+impl Signs {
+    const NONE: Self = Self(NonZeroU8::MIN);
+    /// It said that it leaves.
+    const LEAVING: u8 = 2;
+    /// It told its load itself: what others say of it is no sign of life.
+    const ANSWERED: u8 = 4;
+    /// The time in its model server was told, and not only seen.
+    const TELLS_SERVICE: u8 = 8;
+
+    #[inline]
+    const fn has(self, sign: u8) -> bool {
+        self.0.get() & sign != 0
+    }
+
+    fn set(&mut self, sign: u8, is_so: bool) {
+        self.0 = NonZeroU8::MIN | if is_so { self.0.get() | sign } else { self.0.get() & !sign };
     }
 }
 

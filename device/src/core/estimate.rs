@@ -52,7 +52,8 @@ impl Estimate {
         } else {
             -1
         };
-        if self.samples == 0 || side != 0 && side == self.surprise {
+        // One sample that the next one has nothing to do with was a cold start, or is past.
+        if self.samples == 0 || side != 0 && (side == self.surprise || self.samples == 1) {
             *self = Self { mean: sample, deviation: sample * FIRST_SPREAD, samples: 1, surprise: 0 };
             return;
         }

@@ -152,7 +152,12 @@ impl Request {
         let doubtful = confidence.is_some_and(|confidence| {
             confidence * 100.0 < f32::from(step.model.policy.escalate_below_confidence_percent)
         });
-        let escalates = doubtful && self.remote.is_none() && step.model.kept_here(step.now_us).is_none();
+        if doubtful && self.remote.is_some() {
+            // The edge is at it already: its answer is waited for as one that was asked for after this.
+            self.edge_reason = Reason::LowConfidence;
+            return;
+        }
+        let escalates = doubtful && step.model.kept_here(step.now_us).is_none();
         match self.next_route(step, self.tried.once).filter(|_| escalates) {
             Some(route) => {
                 self.edge_reason = Reason::LowConfidence;

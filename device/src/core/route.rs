@@ -90,7 +90,7 @@ pub fn pick(model: &Model, now_us: u64, bytes: u32, but: Set, random: u32) -> Re
         let bit = 1 << index;
         if endpoint.breaker.is_closed() && but.0 & bit == 0 {
             (means_us[index], queues_us[index]) = endpoint.mean_us(&ask);
-            if endpoint.is_leaving { leaving |= bit } else { staying |= bit }
+            if endpoint.is_leaving() { leaving |= bit } else { staying |= bit }
         }
     }
     // Those that are leaving only where no other is left.

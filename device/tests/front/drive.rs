@@ -56,6 +56,11 @@ impl Driven {
     /// A request every half second, with 300 ms to answer; the edge takes one time for all of it but the service, the
     /// device another. The answer.
     fn ask(&mut self, network_us: u64, service_us: u64, local_us: u64) -> Value {
+        self.ask_behind(0, network_us, service_us, local_us)
+    }
+
+    /// The same, where the edge lets it wait first.
+    fn ask_behind(&mut self, queue_us: u64, network_us: u64, service_us: u64, local_us: u64) -> Value {
         self.now_us += 500_000;
         self.request += 1;
         let (request, begun_us) = (self.request, self.now_us);
@@ -68,7 +73,7 @@ impl Driven {
             for effect in &effects {
                 match effect["effect"].as_str().unwrap() {
                     "runLocal" => here_us = self.now_us + local_us,
-                    "send" => edge_us = self.now_us + network_us + service_us,
+                    "send" => edge_us = self.now_us + network_us + queue_us + service_us,
                     "cancel" => edge_us = u64::MAX,
                     "setTimer" => timer_us = effect["atMicroseconds"].as_u64().unwrap(),
                     _ => {}
@@ -85,7 +90,8 @@ impl Driven {
                 edge_us = u64::MAX;
                 self.event(json!({
                     "event": "remoteAnswered", "request": request, "endpoint": 0, "outcome": "served", "bytes": 40_000,
-                    "totalMicroseconds": network_us + service_us, "serviceMicroseconds": service_us,
+                    "totalMicroseconds": network_us + queue_us + service_us, "queueMicroseconds": queue_us,
+                    "serviceMicroseconds": service_us,
                 }))
             } else {
                 timer_us = u64::MAX;
@@ -232,13 +238,15 @@ fn work_moves_as_often_as_the_policy_says_and_what_is_held_is_counted() {
     driven.model(100_000, json!({ "minDwellSeconds": 0, "latencyMarginPercent": 0, "maxMovesPerMinute": 3 }));
     let mut reasons = Vec::new();
     for second in 0..120 {
-        let wait = if second / 5 % 2 == 0 { 0 } else { 150_000 };
+        let wait = if second / 5 % 2 == 0 { 0 } else { 90_000 };
         let load = json!({ "serviceP95Microseconds": 20_000, "waitMicroseconds": wait });
         driven.event(json!({
             "event": "probed", "endpoint": 0, "question": "load", "roundTripMicroseconds": 20_000, "load": load,
         }));
         for _ in 0..2 {
-            reasons.push(driven.ask(40_000, 15_000 + wait, 100_000)["reason"].as_str().unwrap().to_owned());
+            reasons.push(
+                driven.ask_behind(wait, 40_000, 15_000, 100_000)["reason"].as_str().unwrap().to_owned(),
+            );
         }
     }
     let forecast = driven.forecast();

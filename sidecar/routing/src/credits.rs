@@ -103,8 +103,9 @@ impl<P: Clone + Eq + Hash> Askers<P> {
         account.member = Some(member);
         let measured = table.per_second();
         let capacity = OVERCOMMIT * measured / table.heard().max(1) as f32;
-        // What nobody has measured yet is no reason to hold anybody back.
-        let share = if measured > 0.0 { self.classes.share(member, capacity) } else { REQUESTS_MAX };
+        // That nobody has measured what serves is no reason to hold anybody back.
+        let is_unmeasured = measured <= 0.0 && table.heard() > 0;
+        let share = if is_unmeasured { REQUESTS_MAX } else { self.classes.share(member, capacity) };
         let requests = share.clamp(1.0, REQUESTS_MAX);
         Credits { requests: requests as u32, per_milliseconds: PER_MILLISECONDS }
     }

@@ -2,6 +2,7 @@
 
 import gc
 import http.server
+import json
 import os
 import sys
 import threading
@@ -71,12 +72,20 @@ def arrays_of_every_layout_are_taken(device):
 
 
 class Node(http.server.BaseHTTPRequestHandler):
-    """A model server that keeps whoever asks until its door opens, and then fails."""
+    """A bare model server that keeps whoever asks until its door opens, and then fails."""
 
     door, asked = threading.Event(), threading.Event()
 
     def do_GET(self):
-        self.send_error(404)
+        if self.path != "/v2/models/person-detect":
+            self.send_error(404)
+            return
+        tensors = [{"name": "in_nhwc", "datatype": "FP32", "shape": [1, 128, 128, 3]}]
+        description = json.dumps({"name": "person-detect", "inputs": tensors, "outputs": []}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(description)))
+        self.end_headers()
+        self.wfile.write(description)
 
     def do_POST(self):
         self.asked.set()
