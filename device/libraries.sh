@@ -51,4 +51,4 @@ cp "$ARCHIVE" "$OUT/lib/liblongshore.a"
 link
 locked python wheel
 (cd "$OUT"; du -kL include/longshore.h lib/liblongshore.a "lib/$LIBRARY" ./*.whl) | awk -v out="$OUT" '{
-  sub(/^\.\//, "", $2); printf "    %s/%-52s %6.1f MB\n", out, $2, $1 / 1024}'
+  sub(/^\.\//, "", $2); printf "    %s/%-52s %6.1f MB\n", out, $2, $1 * 1.024 / 1000}'
