@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tracing::debug;
 use wire::routes::{NAMES_MAX, Observed, Route, RouteDevice, RouteModel, RouteQuestion, Routes};
 
-use crate::core::endpoint::{EndpointId, LoadSeen};
+use crate::core::endpoint::{Endpoint, EndpointId, LoadSeen};
 use crate::core::model::{Bundle, Model};
 use crate::directory::{Directory, Entry};
 use crate::http::connection::Connections;
@@ -72,9 +72,7 @@ fn question(shared: &Shared) -> RouteQuestion {
         rtt_milliseconds: endpoint.measured_round_trip_us().map(|us| us / 1_000.0),
         uplink_kilobits_per_second: endpoint.measured_uplink_kilobits(now_us),
     });
-    let is_out = |(name, endpoint): (String, &crate::core::endpoint::Endpoint)| {
-        (!endpoint.breaker.is_closed()).then_some(name)
-    };
+    let is_out = |(name, endpoint): (String, &Endpoint)| (!endpoint.breaker.is_closed()).then_some(name);
     RouteQuestion {
         model: RouteModel { name: shared.model_name.clone(), digest: None },
         payload_bytes: payload_bytes.unwrap_or(0).into(),

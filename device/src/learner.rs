@@ -55,7 +55,8 @@ fn may_refresh(shared: &Shared) -> bool {
         bundle if bundle.is_unheard() && shared.local.is_none() => true,
         _ => state.model.may_wake_radio(now_us),
     };
-    if may {
+    // Without anybody to ask nothing is sent.
+    if may && !state.directory.entries().is_empty() {
         state.model.wake_radio(now_us);
     }
     may

@@ -2,12 +2,11 @@
 //! number or allocates; whoever drives it passes `now_us` (monotonic, any origin) and 32 random bits with each event.
 //!
 //! In reading order: [`profile`] what the device costs and holds, [`estimate`] and [`uplink`] what was measured, [`breaker`]
-//! and [`endpoint`] what is known of one endpoint, [`fleet`] of all, [`budget`], [`radio`] and [`look`] what may be spent beside requests,
-//! [`credits`] how much the site lets the device send, [`guide`] when to ask for routes,
-//! [`model`] all that is kept for one model, [`decide`] here or there, [`moves`] how often that changes, [`cost`] which is
-//! cheaper, [`route`] which endpoint,
-//! [`event`] and [`request`] (with `clock`) the life of one request, [`outcome`] how it ends, [`account`] what it cost, [`probe`] what is asked beside
-//! requests.
+//! and [`endpoint`] what is known of one endpoint, [`fleet`] of all, [`budget`], [`radio`] and [`look`] what may be spent
+//! beside requests, [`credits`] how much the site lets the device send, [`guide`] when to ask for routes, [`model`] all that
+//! is kept for one model, [`decide`] here or there, [`moves`] how often that changes, [`cost`] which is cheaper, [`route`]
+//! which endpoint, [`event`] and [`request`] (with `clock`) the life of one request, [`outcome`] how it ends, [`account`] what
+//! it cost, [`probe`] what is asked beside requests.
 
 pub mod account;
 pub mod breaker;

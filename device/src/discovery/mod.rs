@@ -95,7 +95,7 @@ impl Discovery {
         loop {
             sleep(LOOK_EVERY).await;
             let Some(shared) = shared.upgrade() else { return };
-            if due <= Instant::now() {
+            if due <= Instant::now() && may_ask(&shared) {
                 self.ask(&shared).await;
                 let state = &mut *shared.lock();
                 let finds_work = self.finds(|url| is_up(state, url)).iter().any(|url| is_up(state, url));
@@ -140,6 +140,17 @@ impl Discovery {
     fn finds(&self, is_up: impl Fn(&EdgeUrl) -> bool) -> Vec<EdgeUrl> {
         self.searches.iter().flat_map(|(_, finds)| finds.wanted(&is_up)).collect()
     }
+}
+
+/// Whether a question is worth waking the radio for; to a device that can do nothing itself it always is.
+fn may_ask(shared: &Shared) -> bool {
+    let now_us = shared.now_us();
+    let mut state = shared.lock();
+    let may = shared.local.is_none() || state.model.may_wake_radio(now_us);
+    if may {
+        state.model.wake_radio(now_us);
+    }
+    may
 }
 
 /// Whether an endpoint answered at this address and did not fail since.

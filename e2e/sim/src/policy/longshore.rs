@@ -27,8 +27,6 @@ pub struct Longshore {
     requests: Vec<(QueryKey, Request)>,
     /// Seconds that it needs for the work itself.
     local: f64,
-    /// When what is known of each was true, in seconds.
-    heard: Vec<f64>,
     /// Control messages per query, and those not yet sent.
     budget: f64,
     saved: f64,
@@ -54,9 +52,8 @@ impl Longshore {
             model.add_endpoint();
         }
         let questions = vec![Question::Load; all.len()];
-        let heard = vec![f64::NEG_INFINITY; all.len()];
         let (requests, saved) = (Vec::new(), random.unit());
-        Self { model, servers: all, requests, local, heard, budget, saved, asks, questions, random }
+        Self { model, servers: all, requests, local, budget, saved, asks, questions, random }
     }
 
     fn endpoint(&self, server: usize) -> Option<EndpointId> {
@@ -116,7 +113,6 @@ impl Longshore {
         self.model.remove_endpoint(EndpointId(place as u8));
         let id = self.model.add_endpoint()?;
         self.servers[place] = server;
-        self.heard[place] = f64::NEG_INFINITY;
         Some(id)
     }
 
@@ -161,9 +157,6 @@ impl Policy for Longshore {
             bytes: 0,
         };
         let load = answer.report.as_ref().map(load);
-        if load.is_some() {
-            self.heard[usize::from(endpoint.0)] = moment.now;
-        }
         let outcome = answer.outcome;
         let verdict = self.handle(moment, Event::RemoteAnswered { endpoint, outcome, exchange, load });
         if outcome.row().advice == Advice::Local && moment.now + self.local <= moment.deadline {
@@ -174,9 +167,6 @@ impl Policy for Longshore {
 
     fn probed(&mut self, now: f64, server: usize, round_trip: f64, report: Option<&Report>) {
         let Some(endpoint) = self.endpoint(server) else { return };
-        if report.is_some() {
-            self.heard[usize::from(endpoint.0)] = now;
-        }
         let found = report.map(|report| (micros(round_trip), load(report)));
         let question = self.questions[usize::from(endpoint.0)];
         self.model.probed(micros(now), self.random.bits(), (endpoint, question), found);
@@ -187,15 +177,9 @@ impl Policy for Longshore {
             let Some(id) = self.endpoint(told.server).or_else(|| self.make_room(told.server, routes)) else {
                 continue;
             };
-            let (place, at) = (usize::from(id.0), now - told.age);
-            if self.heard[place] < at
-                && let Some(endpoint) = self.model.endpoint_mut(id)
-            {
-                self.heard[place] = at;
-                let service_p95_us = told.service_p95 * 1e6;
-                let load = LoadSeen { wait_us: told.wait * 1e6, service_p95_us, ..LoadSeen::default() };
-                endpoint.told(micros(at), load);
-            }
+            let service_p95_us = told.service_p95 * 1e6;
+            let load = LoadSeen { wait_us: told.wait * 1e6, service_p95_us, ..LoadSeen::default() };
+            self.model.routed(micros(now), id, micros(now - told.age), load);
         }
     }
 
