@@ -3,7 +3,7 @@
 use kube::ResourceExt as _;
 use plan::{
     Inputs, Observed, Probe, Valid, World,
-    resources::{Dialling, node_table},
+    resources::{Dialling, admin_address, node_table},
 };
 
 use crate::{apply::Applied, context::Context, fetch, probe::Target};
@@ -36,6 +36,10 @@ pub async fn rejected(ctx: &Context, inputs: &Inputs) -> Observed {
 
 async fn probe(ctx: &Context, model: &str, dialling: Dialling, world: &World) -> Vec<Probe> {
     let nodes = node_table(dialling, world).nodes;
-    let targets = nodes.into_iter().map(|node| Target { node: node.name, url: node.url });
+    let targets = nodes.into_iter().map(|node| Target {
+        admin: admin_address(&node.name, &world.pods),
+        node: node.name,
+        url: node.url,
+    });
     ctx.prober.probe(&ctx.metrics, model, targets).await
 }

@@ -2,10 +2,12 @@
 //!
 //! An answer counts only if its `longshore-endpoint` names the node that was meant: from inside a cluster a node port may
 //! lead elsewhere. An endpoint that asks for credentials was reached when it says so: the operator has none. What answered
-//! within the last second is not asked again. One that was reached is then asked what it can do.
+//! within the last second is not asked again. What the endpoint can do its pod tells at its admin address, to which no
+//! device comes and where nobody must show anything.
 
 use std::{
     collections::HashMap,
+    net::SocketAddr,
     sync::{Mutex, MutexGuard},
     time::{Duration, Instant},
 };
@@ -47,6 +49,8 @@ pub struct Target {
     pub node: String,
     /// The address, without a path.
     pub url: String,
+    /// Admin address of a pod that serves there.
+    pub admin: Option<SocketAddr>,
 }
 
 /// Dials endpoints.
@@ -92,7 +96,7 @@ impl Prober {
     }
 
     async fn recent_or_new(&self, metrics: &Metrics, model: &str, target: Target) -> Probe {
-        let Target { node, url } = target;
+        let Target { node, url, admin } = target;
         let ready = format!("{url}{}", wire::path::model_ready(model));
         let key = (node.clone(), ready.clone());
         if let Some(told) = self.fresh().get(&key).map(|answered| answered.told.clone()) {
@@ -107,7 +111,10 @@ impl Prober {
         metrics.handshake(reached);
         let mut told = None;
         if reached {
-            told = timeout_at(until, self.identity(&node, &url)).await.ok().flatten();
+            told = match admin {
+                Some(admin) => timeout_at(until, self.identity(admin)).await.ok().flatten(),
+                None => None,
+            };
             self.fresh().insert(key, Answered { at: Instant::now(), told: told.clone() });
         }
         Probe { node, url, result, told }
@@ -121,7 +128,14 @@ impl Prober {
     }
 
     async fn handshake(&self, node: &str, target: &str) -> ProbeResult {
-        match self.answer_of(node, target).await {
+        let mut answer = self.ask(node, target).await;
+        for _ in 1..TRIES_MAX {
+            match answer {
+                Err(ProbeResult::WrongEndpoint(_)) => answer = self.ask(node, target).await,
+                _ => break,
+            }
+        }
+        match answer {
             Ok(answer) if answer.status() == StatusCode::OK => ProbeResult::Reached,
             Ok(answer) if asks_for_credentials(&answer) => ProbeResult::Reached,
             Ok(answer) => ProbeResult::NotReady(answer.status().as_u16()),
@@ -129,23 +143,13 @@ impl Prober {
         }
     }
 
-    /// What the endpoint says of itself; nothing where it wants credentials for that.
-    async fn identity(&self, node: &str, url: &str) -> Option<EndpointInfo> {
-        let answer = self.answer_of(node, &format!("{url}{}", wire::path::ENDPOINT)).await.ok()?;
+    /// What the endpoint says of itself.
+    async fn identity(&self, admin: SocketAddr) -> Option<EndpointInfo> {
+        let request =
+            Request::get(format!("http://{admin}{}", wire::path::ENDPOINT)).body(Empty::new()).ok()?;
+        let answer = self.client.request(request).await.ok()?;
         let body = Limited::new(answer.into_body(), IDENTITY_BYTES_MAX).collect().await.ok()?;
         serde_json::from_slice(&body.to_bytes()).ok()
-    }
-
-    /// An answer of the node that was meant.
-    async fn answer_of(&self, node: &str, target: &str) -> Result<Response<Incoming>, ProbeResult> {
-        let mut result = self.ask(node, target).await;
-        for _ in 1..TRIES_MAX {
-            match result {
-                Err(ProbeResult::WrongEndpoint(_)) => result = self.ask(node, target).await,
-                _ => break,
-            }
-        }
-        result
     }
 
     async fn ask(&self, node: &str, target: &str) -> Result<Response<Incoming>, ProbeResult> {

@@ -1,5 +1,6 @@
-//! The admin address: probes, metrics and the end of a drain. In: `GET` from the kubelet and from Prometheus. Out: yes,
-//! no or numbers. No command is taken here: anyone on the node can reach it.
+//! The admin address: probes, metrics, the end of a drain, and who this is. In: `GET` from the kubelet, from Prometheus and
+//! from the operator, which has no credentials to show to the offload endpoint. Out: yes, no or numbers. No command is taken
+//! here: anyone on the node can reach it.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -14,6 +15,7 @@ use crate::{
     drain::{self, Phase},
     endpoint::Endpoint,
     metrics,
+    proxy::own,
 };
 
 const CONNECTIONS_MAX: usize = 32;
@@ -65,7 +67,11 @@ async fn answer(request: Request<Incoming>, endpoint: Arc<Endpoint>) -> Result<P
         }
         path::SERVINGZ => page(StatusCode::OK, "ok\n"),
         path::DRAINED => drained(&endpoint).await,
-        path::METRICS => metrics_page(&endpoint),
+        path::METRICS => {
+            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            typed(kind, metrics::page(&endpoint))
+        }
+        path::ENDPOINT => typed("application/json", own::identity(&endpoint)),
         _ => page(StatusCode::NOT_FOUND, "no such page\n"),
     })
 }
@@ -79,9 +85,8 @@ async fn drained(endpoint: &Endpoint) -> Page {
     }
 }
 
-fn metrics_page(endpoint: &Endpoint) -> Page {
-    let mut page = page(StatusCode::OK, metrics::page(endpoint));
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+fn typed(kind: &'static str, text: String) -> Page {
+    let mut page = page(StatusCode::OK, text);
     page.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     page
 }

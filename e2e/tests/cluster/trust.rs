@@ -45,7 +45,17 @@ pub fn own_devices_only(namespace: &str) -> Result<()> {
     here(&ask(&tokens, &["--ca", &authority, "--token-file", &expired])?, "unauthenticated", "")?;
     let shown = ["--cert", &certificate, "--key", &key];
     siblings(namespace, &certificates[0], &authority, &shown)?;
-    over_grpc(&certificates[0], &authority, &shown)
+    over_grpc(&certificates[0], &authority, &shown)?;
+    capacity_is_told(namespace)
+}
+
+/// The operator has nothing to show to these endpoints, and still knows what the one that answered can do.
+fn capacity_is_told(namespace: &str) -> Result<()> {
+    wait::until_true("the status to tell what was measured", POD, || {
+        let offload = cluster::get(namespace, &["inferenceoffload", "by-certificate"])?;
+        let rows = offload["status"]["capacity"].as_array().map_or(&[][..], Vec::as_slice);
+        Ok(rows.iter().any(|row| row["serviceTimeP95Microseconds"].as_u64().is_some_and(|time| time > 0)))
+    })
 }
 
 /// Two pods with one certificate know each other; a device may ask where to go, and not for what they tell each other.

@@ -24,7 +24,7 @@ pub struct Probe {
     pub url: String,
     /// What came back.
     pub result: ProbeResult,
-    /// What the endpoint says of itself; none where it was not reached, or asks for credentials.
+    /// What the endpoint says of itself; none where it was not reached.
     pub told: Option<EndpointInfo>,
 }
 

@@ -1,7 +1,12 @@
 //! What a node does, as far as the API server and the operator can tell: takes pods, says that they are ready, keeps its
-//! own heartbeat, removes pods that leave, and answers handshakes on the node port.
+//! own heartbeat, removes pods that leave, answers handshakes on the node port, and tells at the pods' address what they are.
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    net::Ipv4Addr,
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Node, Pod, PodSpec};
@@ -22,6 +27,8 @@ use tokio_rustls::TlsAcceptor;
 const END: &str = "content-length: 0\r\nconnection: close\r\n\r\n";
 const NOT_FOUND: &str = "HTTP/1.1 404 Not Found\r\n";
 const OK: &str = "HTTP/1.1 200 OK\r\n";
+/// Of a sidecar.
+const ADMIN_PORT: u16 = 9090;
 const TURN: Duration = Duration::from_millis(100);
 
 /// A node at 127.0.0.1; gone with its owner.
@@ -56,8 +63,12 @@ impl Kubelet {
         beat(&nodes, &node, &well).await;
         let (report, reported) = watch::channel(well);
         let mut tasks = JoinSet::new();
-        tasks.spawn(run(client.clone(), namespace.to_owned(), node.clone(), reported));
-        Self { node, report, measured: watch::channel(None).0, _tasks: tasks }
+        let pods_address = own_address(&node);
+        tasks.spawn(run(client.clone(), namespace.to_owned(), node.clone(), pods_address, reported));
+        let measured = watch::channel(None).0;
+        let admin = TcpListener::bind((pods_address, ADMIN_PORT)).await.unwrap();
+        tasks.spawn(tell(admin, node.clone(), measured.subscribe()));
+        Self { node, report, measured, _tasks: tasks }
     }
 
     /// From now on every pod has this status.
@@ -84,18 +95,10 @@ impl Kubelet {
     pub async fn answer(&mut self, port: i32, endpoint: &str, model: &str) -> AbortHandle {
         let listener = listen(port).await;
         let (endpoint, model) = (endpoint.to_owned(), model.to_owned());
-        let measured = self.measured.subscribe();
-        self._tasks.spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let mut lines = BufReader::new(&mut stream).lines();
-                let request = lines.next_line().await.ok().flatten().unwrap_or_default();
-                while lines.next_line().await.is_ok_and(|line| line.is_some_and(|line| !line.is_empty())) {}
-                let path = request.split(' ').nth(1).unwrap_or_default();
-                let answer = answer_to(path, &endpoint, &model, *measured.borrow());
-                // The other side may have left.
-                let _ = stream.write_all(answer.as_bytes()).await;
-            }
-        })
+        self._tasks.spawn(serve(listener, move |path| {
+            let head = if path == format!("/v2/models/{model}/ready") { OK } else { NOT_FOUND };
+            format!("{head}longshore-endpoint: {endpoint}\r\n{END}")
+        }))
     }
 
     /// Asks for credentials as `endpoint`, inside TLS, with a certificate for an address.
@@ -115,21 +118,40 @@ impl Kubelet {
     }
 }
 
-/// Of a sidecar.
-fn answer_to(path: &str, endpoint: &str, model: &str, measured: Option<[u64; 2]>) -> String {
-    let named = format!("longshore-endpoint: {endpoint}\r\n");
-    if path == format!("/v2/models/{model}/ready") {
-        return format!("{OK}{named}{END}");
-    }
-    if path != "/v1alpha1/endpoint" {
-        return format!("{NOT_FOUND}{named}{END}");
-    }
-    let times = measured.map(|[p50, p95]| json!({"p50Microseconds": p50, "p95Microseconds": p95}));
-    let body =
-        json!({"endpointId": endpoint, "url": "", "zone": "", "model": {"name": model}, "maxConcurrency": 4,
-        "serviceTimes": times})
+/// Of all pods of a node: 127.0.0.0/8 has room for each.
+fn own_address(node: &str) -> Ipv4Addr {
+    let mut hasher = DefaultHasher::new();
+    node.hash(&mut hasher);
+    let [a, b, c, ..] = hasher.finish().to_be_bytes();
+    Ipv4Addr::new(127, a.max(1), b, c.clamp(1, 254))
+}
+
+/// Says at the admin address of its pods who they are and what they measured.
+async fn tell(listener: TcpListener, node: String, measured: watch::Receiver<Option<[u64; 2]>>) {
+    let answer = move |path: &str| {
+        if path != "/v1alpha1/endpoint" {
+            return format!("{NOT_FOUND}{END}");
+        }
+        let times =
+            measured.borrow().map(|[p50, p95]| json!({"p50Microseconds": p50, "p95Microseconds": p95}));
+        let body = json!({"endpointId": node, "url": "", "zone": "", "model": {"name": "person"},
+            "maxConcurrency": 4, "serviceTimes": times})
         .to_string();
-    format!("{OK}{named}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+        format!("{OK}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+    };
+    serve(listener, answer).await;
+}
+
+/// Answers to paths.
+async fn serve(listener: TcpListener, answer: impl Fn(&str) -> String) {
+    while let Ok((mut stream, _)) = listener.accept().await {
+        let mut lines = BufReader::new(&mut stream).lines();
+        let request = lines.next_line().await.ok().flatten().unwrap_or_default();
+        while lines.next_line().await.is_ok_and(|line| line.is_some_and(|line| !line.is_empty())) {}
+        let answer = answer(request.split(' ').nth(1).unwrap_or_default());
+        // The other side may have left.
+        let _ = stream.write_all(answer.as_bytes()).await;
+    }
 }
 
 async fn listen(port: i32) -> TcpListener {
@@ -169,14 +191,20 @@ pub fn not_ready(more: Value) -> Value {
     status
 }
 
-async fn run(client: Client, namespace: String, node: String, reported: watch::Receiver<Report>) {
+async fn run(
+    client: Client,
+    namespace: String,
+    node: String,
+    pods_address: Ipv4Addr,
+    reported: watch::Receiver<Report>,
+) {
     let nodes = Api::<Node>::all(client.clone());
     let pods = Api::<Pod>::namespaced(client, &namespace);
     loop {
         let report = reported.borrow().clone();
         beat(&nodes, &node, &report).await;
         for pod in pods.list(&Default::default()).await.map(|list| list.items).unwrap_or_default() {
-            turn(&pods, &node, &pod, &report).await;
+            turn(&pods, (&node, pods_address), &pod, &report).await;
         }
         tokio::time::sleep(TURN).await;
     }
@@ -193,7 +221,7 @@ async fn beat(nodes: &Api<Node>, node: &str, report: &Report) {
 }
 
 /// The next step of one pod. What fails is tried again in the next turn.
-async fn turn(pods: &Api<Pod>, node: &str, pod: &Pod, report: &Report) {
+async fn turn(pods: &Api<Pod>, (node, address): (&str, Ipv4Addr), pod: &Pod, report: &Report) {
     let name = pod.name_any();
     let spec = pod.spec.as_ref().unwrap();
     if pod.metadata.deletion_timestamp.is_some() {
@@ -207,12 +235,12 @@ async fn turn(pods: &Api<Pod>, node: &str, pod: &Pod, report: &Report) {
         let _ = pods.create_subresource::<_, Value>("binding", &name, &params, &binding).await;
     } else {
         // A status that is there already is no write.
-        let status = json!({"status": report.pods.clone().unwrap_or_else(|| ready(spec))});
+        let status = json!({"status": report.pods.clone().unwrap_or_else(|| ready(spec, address))});
         let _ = pods.patch_status(&name, &PatchParams::default(), &Patch::Strategic(status)).await;
     }
 }
 
-fn ready(spec: &PodSpec) -> Value {
+fn ready(spec: &PodSpec, address: Ipv4Addr) -> Value {
     let running = |container: &Container| {
         json!({"name": container.name, "image": container.image, "imageID": "", "ready": true, "started": true,
             "restartCount": 0, "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}})
@@ -220,6 +248,8 @@ fn ready(spec: &PodSpec) -> Value {
     let conditions = ["Initialized", "ContainersReady", "Ready", "PodScheduled"];
     json!({
         "phase": "Running",
+        "podIP": address,
+        "podIPs": [{"ip": address}],
         "conditions": conditions.map(|kind| json!({"type": kind, "status": "True"})),
         "containerStatuses": spec.containers.iter().map(running).collect::<Vec<_>>(),
         "initContainerStatuses": spec.init_containers.iter().flatten().map(running).collect::<Vec<_>>(),

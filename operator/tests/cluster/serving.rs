@@ -146,7 +146,7 @@ fn with_container(name: &str, state: &Value) -> Value {
 
 #[tokio::test]
 async fn an_endpoint_that_asks_for_credentials_is_reached_when_it_says_so() {
-    let site = Site::without_class(server::shared().await, &[]).await;
+    let site = Site::without_class(server::shared().await, &["--resync-seconds", "1"]).await;
     let mut with_tls = class(&site.class);
     with_tls["spec"]["endpoint"]["auth"] = "MutualTls".into();
     with_tls["spec"]["endpoint"]["tls"] =
@@ -176,4 +176,11 @@ async fn an_endpoint_that_asks_for_credentials_is_reached_when_it_says_so() {
     site.condition("person", "Ready", "True", None).await;
     let status = site.child::<InferenceOffload>("person").await.status.unwrap();
     assert_eq!(status.endpoints[0].url, format!("https://127.0.0.1:{port}"));
+    // What it can do, its pod tells inside the cluster.
+    kubelet.measure([9_100, 15_800]);
+    let capacity = eventually("the status has a row", async || {
+        site.get::<InferenceOffload>("person").await?.status?.capacity.pop()
+    })
+    .await;
+    assert_eq!((capacity.node, capacity.service_time_p95_microseconds), (node, 15_800));
 }

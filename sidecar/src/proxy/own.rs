@@ -57,8 +57,13 @@ pub fn load(cx: &Context) -> Reply {
 
 /// `GET /v1alpha1/endpoint`.
 pub fn endpoint(cx: &Context) -> Reply {
-    let config = &cx.endpoint.config;
-    let node = this_node(&cx.endpoint);
+    respond::json(&cx.endpoint, identity(&cx.endpoint), cx.form)
+}
+
+/// What this endpoint is and what it can do, as JSON.
+pub fn identity(endpoint: &Endpoint) -> String {
+    let config = &endpoint.config;
+    let node = this_node(endpoint);
     let model = &config.model;
     let info = EndpointInfo {
         endpoint_id: node.name,
@@ -70,9 +75,9 @@ pub fn endpoint(cx: &Context) -> Reply {
             digest: model.digest.clone(),
         },
         max_concurrency: config.admission.concurrency,
-        service_times: cx.endpoint.load.service_times(),
+        service_times: endpoint.load.service_times(),
     };
-    respond::json(&cx.endpoint, serde_json::to_string(&info).expect("text and numbers serialise"), cx.form)
+    serde_json::to_string(&info).expect("text and numbers serialise")
 }
 
 /// `GET /v1alpha1/policy`.

@@ -62,6 +62,7 @@ fn the_endpoint_says_who_it_is() {
     assert!(
         sidecar.get("/v1alpha1/endpoint").json()["serviceTimes"]["p95Microseconds"].as_u64().unwrap() > 0
     );
+    assert_eq!(sidecar.admin("/v1alpha1/endpoint").json()["endpointId"], "edge-3", "the operator asks there");
     let sidecar = Sidecar::with(&server, |config| {
         config["advertise"] = serde_json::json!({"endpointId": "edge-9", "nodesFile": nodes});
     });

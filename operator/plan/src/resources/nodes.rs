@@ -1,5 +1,7 @@
 //! The table of nodes: which nodes serve the offload, and where devices dial them.
 
+use std::net::{IpAddr, SocketAddr};
+
 use crds::{
     ADVERTISED_HOST_ANNOTATION,
     class::{Endpoint, NodeAddress},
@@ -7,7 +9,7 @@ use crds::{
 use k8s_openapi::api::core::v1::{Node, Pod};
 use wire::NodeTable;
 
-use super::containers::SIDECAR_NAME;
+use super::{containers::SIDECAR_NAME, paths::ADMIN_PORT};
 use crate::{World, validate::service_port};
 
 const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
@@ -52,6 +54,14 @@ pub fn advertised_host(node: &Node, kind: NodeAddress) -> Option<String> {
     addresses.iter().find(|one| one.type_ == wanted).map(|one| one.address.clone())
 }
 
+/// Where a pod that serves on this node tells about itself.
+#[must_use]
+pub fn admin_address(node: &str, pods: &[Pod]) -> Option<SocketAddr> {
+    let pod = pods.iter().find(|pod| is_on(node, pod) && is_pod_ready(pod))?;
+    let ip: IpAddr = pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()?;
+    Some((ip, u16::try_from(ADMIN_PORT).ok()?).into())
+}
+
 /// Whether the node controller hears from the node.
 pub fn is_node_ready(node: &Node) -> bool {
     let conditions = node.status.iter().flat_map(|status| status.conditions.iter().flatten());
@@ -74,9 +84,12 @@ fn had_been_serving(pod: &Pod) -> bool {
     ready && pod.metadata.deletion_timestamp.is_none()
 }
 
+fn is_on(node: &str, pod: &Pod) -> bool {
+    pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(node)
+}
+
 fn serves(name: &str, node: &Node, pods: &[Pod]) -> bool {
-    let mut here =
-        pods.iter().filter(|pod| pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(name));
+    let mut here = pods.iter().filter(|pod| is_on(name, pod));
     if is_node_ready(node) { here.any(is_pod_ready) } else { here.any(had_been_serving) }
 }
 
