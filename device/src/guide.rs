@@ -8,13 +8,13 @@ use tracing::debug;
 use wire::routes::{NAMES_MAX, Observed, Route, RouteDevice, RouteModel, RouteQuestion, Routes};
 
 use crate::core::endpoint::{Endpoint, EndpointId, LoadSeen};
-use crate::core::model::{Bundle, Model};
+use crate::core::model::Model;
 use crate::directory::{Directory, Entry};
 use crate::http::connection::Connections;
 use crate::http::control::{self, Guidance};
 use crate::http::reply::micros;
 use crate::learner;
-use crate::state::{Shared, State};
+use crate::state::Shared;
 
 /// Endpoints asked, one after the other, until one answers.
 const ASKED_MAX: usize = 3;
@@ -35,10 +35,9 @@ const CREDITS_TTLS: u64 = 2;
 pub(crate) fn ask_when_due(shared: &Arc<Shared>) {
     let now_us = shared.now_us();
     let mut state = shared.lock();
-    if state.may_ask(now_us) {
-        let random = state.random.next_u32();
-        state.model.guide.asked(now_us, random);
-        state.model.wake_radio(now_us);
+    let random = state.random.next_u32();
+    // Without anybody to ask nothing is sent.
+    if !state.directory.entries().is_empty() && state.model.asks_for_routes(now_us, random) {
         tokio::spawn(ask(Arc::clone(shared)));
     }
 }
@@ -179,16 +178,5 @@ impl Shared {
     fn heed(&self, ttl: Duration) {
         let now_us = self.now_us();
         self.lock().model.guide.answered(now_us, micros(ttl));
-    }
-}
-
-impl State {
-    /// Whether a question for routes is due and there is anybody to ask and anything to send.
-    fn may_ask(&self, now_us: u64) -> bool {
-        self.model.guide.is_due(now_us)
-            && matches!(self.model.bundle, Bundle::Until(_))
-            && self.model.kept_here(now_us).is_none()
-            && self.model.may_wake_radio(now_us)
-            && !self.directory.entries().is_empty()
     }
 }

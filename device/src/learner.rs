@@ -12,7 +12,6 @@ use tracing::{debug, warn};
 use wire::Outcome;
 
 use crate::bundle_file;
-use crate::core::model::Bundle;
 use crate::http::connection::{Connections, ExchangeError};
 use crate::http::control::{self, Offer, Tagged};
 use crate::state::Shared;
@@ -26,6 +25,7 @@ const ASKED_MAX: usize = 4;
 
 /// Keeps the policy fresh until the device is dropped.
 pub(crate) async fn refresh_for_ever(shared: Weak<Shared>) {
+    let mut asked_us = 0;
     loop {
         let (is_known, jitter) = {
             let Some(shared) = shared.upgrade() else { return };
@@ -36,25 +36,24 @@ pub(crate) async fn refresh_for_ever(shared: Weak<Shared>) {
         let pause = if is_known { POLICY_EVERY } else { POLICY_RETRY };
         sleep(pause.mul_f64(0.75 + jitter / 2.0)).await;
         let Some(shared) = shared.upgrade() else { return };
-        if may_refresh(&shared) {
+        if may_refresh(&shared, asked_us) {
+            asked_us = shared.now_us();
             refresh(&shared).await;
         }
     }
 }
 
-/// Whether what is to be learned is worth waking the radio for. A policy in the second half of its life is, and so is any to a
-/// device that can do nothing without.
-fn may_refresh(shared: &Shared) -> bool {
+/// Whether what is to be learned is worth waking the radio for: a policy that is about to expire is, and so is any to a device
+/// in use that can do nothing without. The last question left at `asked_us`.
+fn may_refresh(shared: &Shared, asked_us: u64) -> bool {
     let now_us = shared.now_us();
     let mut state = shared.lock();
-    let half_life_us = u64::from(state.model.policy.bundle_ttl_seconds) * 500_000;
-    let may = match state.model.bundle {
-        // The device answers itself, and says why.
-        bundle if bundle.is_expired(now_us) && shared.local.is_some() => state.model.may_wake_radio(now_us),
-        Bundle::Until(at_us) if at_us <= now_us + half_life_us => true,
-        bundle if bundle.is_unheard() && shared.local.is_none() => true,
-        _ => state.model.may_wake_radio(now_us),
-    };
+    let model = &state.model;
+    let has_leave = !model.bundle.is_unheard() && !model.bundle.is_expired(now_us);
+    let is_helpless = shared.local.is_none() && !has_leave && model.radio.is_in_use(now_us);
+    let life_us = u64::from(model.policy.bundle_ttl_seconds) * 1_000_000;
+    let may =
+        is_helpless || model.bundle.is_urgent(now_us, life_us, asked_us) || model.may_wake_radio(now_us);
     // Without anybody to ask nothing is sent.
     if may && !state.directory.entries().is_empty() {
         state.model.wake_radio(now_us);

@@ -4,134 +4,22 @@ use std::collections::HashMap;
 use std::io::{BufRead as _, Write as _, stdin, stdout};
 use std::process::ExitCode;
 
-use longshore_device::core::endpoint::{EndpointId, Exchange, LoadSeen};
+use longshore_device::core::endpoint::{EndpointId, Exchange};
 use longshore_device::core::estimate::Estimate;
 use longshore_device::core::event::{Effect, Effects, Event, Start};
 use longshore_device::core::model::{Bundle, Local, Model};
-use longshore_device::core::outcome::{Place, Reason, Verdict};
-use longshore_device::core::probe::Question;
+use longshore_device::core::outcome::Reason;
 use longshore_device::core::request::Request;
 use longshore_device::core::route;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use wire::Outcome;
 use wire::bundle::OffloadPolicy;
 
+use self::words::{Line, Word, asked, told};
 use super::args::DriveArgs;
 use super::dice::Dice;
 
-/// A line in.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Line {
-    now_microseconds: u64,
-    /// 32 random bits for this event. Default: from `--seed`.
-    random: Option<u32>,
-    #[serde(flatten)]
-    word: Word,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
-enum Word {
-    /// Begins anew.
-    Model {
-        #[serde(default)]
-        policy: OffloadPolicy,
-        /// When the policy expires. Default: never.
-        policy_until_microseconds: Option<u64>,
-        /// Measured runs of the model on the device. Empty: it does not run there.
-        #[serde(default)]
-        local_microseconds: Vec<f32>,
-        #[serde(default = "one")]
-        endpoints: u8,
-        service_p95_microseconds: Option<f32>,
-    },
-    Start {
-        request: u64,
-        deadline_microseconds: u64,
-        bytes: u32,
-        battery_percent: Option<f32>,
-    },
-    LocalDone {
-        request: u64,
-        confidence: Option<f32>,
-    },
-    LocalFailed {
-        request: u64,
-    },
-    RemoteAnswered {
-        request: u64,
-        endpoint: u8,
-        outcome: String,
-        total_microseconds: u64,
-        #[serde(default)]
-        queue_microseconds: u64,
-        #[serde(default)]
-        service_microseconds: u64,
-        bytes: u32,
-        load: Option<Load>,
-    },
-    RemoteFailed {
-        request: u64,
-        endpoint: u8,
-    },
-    Timer {
-        request: u64,
-    },
-    Abandon {
-        request: u64,
-    },
-    Tick,
-    Probed {
-        endpoint: u8,
-        question: String,
-        round_trip_microseconds: Option<u64>,
-        #[serde(default)]
-        load: Load,
-    },
-    /// What another endpoint told of one.
-    Routed {
-        endpoint: u8,
-        #[serde(default)]
-        age_microseconds: u64,
-        #[serde(default)]
-        load: Load,
-    },
-    /// The site's leave to send so many requests in each period.
-    Credited {
-        requests: u32,
-        period_microseconds: u64,
-        until_microseconds: u64,
-    },
-    /// The device is at another site.
-    Moved,
-    Forecast {
-        bytes: u32,
-    },
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Load {
-    wait_microseconds: f32,
-    service_p95_microseconds: f32,
-    draining: bool,
-}
-
-impl From<Load> for LoadSeen {
-    fn from(load: Load) -> Self {
-        Self {
-            wait_us: load.wait_microseconds,
-            service_p95_us: load.service_p95_microseconds,
-            draining: load.draining,
-        }
-    }
-}
-
-const fn one() -> u8 {
-    1
-}
+mod words;
 
 pub(crate) fn run(args: &DriveArgs) -> anyhow::Result<ExitCode> {
     let mut driven = Driven {
@@ -141,6 +29,7 @@ pub(crate) fn run(args: &DriveArgs) -> anyhow::Result<ExitCode> {
             Local::Absent(Reason::NoLocalModel),
         ),
         requests: HashMap::new(),
+        asks_for_routes: false,
         dice: Dice::new(args.seed),
     };
     let mut code = ExitCode::SUCCESS;
@@ -158,6 +47,7 @@ pub(crate) fn run(args: &DriveArgs) -> anyhow::Result<ExitCode> {
 struct Driven {
     model: Model,
     requests: HashMap<u64, Request>,
+    asks_for_routes: bool,
     dice: Dice,
 }
 
@@ -209,27 +99,40 @@ impl Driven {
             Word::Timer { request } => Ok(self.handle(now_us, random, request, Event::Timer)),
             Word::Abandon { request } => {
                 self.over(request);
-                Ok(json!({ "effects": [] }))
+                Ok(words::nothing())
             }
-            Word::Tick => Ok(self.probes(now_us)),
+            Word::Tick => Ok(self.curiosity(now_us, random)),
             Word::Probed { endpoint, question, round_trip_microseconds, load } => {
                 let question = asked(&question)?;
                 let found = round_trip_microseconds.map(|us| (us, load.into()));
                 self.model.probed(now_us, random, (EndpointId(endpoint), question), found);
-                Ok(json!({ "effects": [] }))
+                Ok(words::nothing())
             }
             Word::Routed { endpoint, age_microseconds, load } => {
                 let at_us = now_us.saturating_sub(age_microseconds);
                 self.model.routed(now_us, EndpointId(endpoint), at_us, load.into());
-                Ok(json!({ "effects": [] }))
+                Ok(words::nothing())
+            }
+            Word::Resolved { ttl_microseconds } => {
+                self.model.guide.answered(now_us, ttl_microseconds);
+                Ok(words::nothing())
+            }
+            Word::Met { round_trip_microseconds, load } => {
+                let endpoint = self.model.add_endpoint().ok_or("there is room for 16 endpoints")?;
+                self.model.met(now_us, endpoint, round_trip_microseconds, load.into());
+                Ok(json!({ "effects": [{ "effect": "added", "endpoint": endpoint.0 }] }))
+            }
+            Word::Removed { endpoint } => {
+                self.model.remove_endpoint(EndpointId(endpoint));
+                Ok(words::nothing())
             }
             Word::Credited { requests, period_microseconds, until_microseconds } => {
                 self.model.credits.grant(now_us, until_microseconds, requests, period_microseconds);
-                Ok(json!({ "effects": [] }))
+                Ok(words::nothing())
             }
             Word::Moved => {
                 self.model.moved(now_us);
-                Ok(json!({ "effects": [] }))
+                Ok(words::nothing())
             }
             Word::Forecast { bytes } => Ok(self.forecast(now_us, random, bytes)),
         }
@@ -242,6 +145,7 @@ impl Driven {
             local_microseconds,
             endpoints,
             service_p95_microseconds,
+            routes,
         } = word
         else {
             return Err("no model".into());
@@ -256,15 +160,16 @@ impl Driven {
         self.model = Model::new(policy, self.model.profile, local);
         self.model.bundle = Bundle::Until(policy_until_microseconds.unwrap_or(u64::MAX));
         self.model.service_told_us = service_p95_microseconds.unwrap_or(0.0);
+        self.asks_for_routes = routes;
         self.requests.clear();
         for _ in 0..endpoints {
             self.model.add_endpoint().ok_or("there is room for 16 endpoints")?;
         }
-        Ok(json!({ "effects": [] }))
+        Ok(words::nothing())
     }
 
     fn handle(&mut self, now_us: u64, random: u32, request: u64, event: Event) -> Value {
-        let Some(running) = self.requests.get_mut(&request) else { return json!({ "effects": [] }) };
+        let Some(running) = self.requests.get_mut(&request) else { return words::nothing() };
         let effects = running.handle(now_us, random, event, &mut self.model);
         self.told(request, effects)
     }
@@ -284,12 +189,17 @@ impl Driven {
         }
     }
 
-    fn probes(&mut self, now_us: u64) -> Value {
-        let mut probes = Vec::new();
+    /// What the core wants to know that no request asked for.
+    fn curiosity(&mut self, now_us: u64, random: u32) -> Value {
+        let mut effects = Vec::new();
         while let Some((endpoint, question)) = self.model.next_probe(now_us) {
-            probes.push(json!({ "effect": "probe", "endpoint": endpoint.0, "question": word(question) }));
+            let question = words::word(question);
+            effects.push(json!({ "effect": "probe", "endpoint": endpoint.0, "question": question }));
         }
-        json!({ "effects": probes })
+        if self.asks_for_routes && self.model.asks_for_routes(now_us, random) {
+            effects.push(json!({ "effect": "resolve" }));
+        }
+        json!({ "effects": effects })
     }
 
     /// What the core expects of a request of this size.
@@ -314,44 +224,4 @@ impl Driven {
             "heldByFlapLimit": self.model.account.moves.held_by_flap_limit,
         })
     }
-}
-
-fn told(request: u64, effect: Effect) -> Value {
-    match effect {
-        Effect::RunLocal => json!({ "effect": "runLocal", "request": request }),
-        Effect::Send { endpoint, deadline_us } => json!({
-            "effect": "send", "request": request, "endpoint": endpoint.0, "deadlineMicroseconds": deadline_us,
-        }),
-        Effect::Cancel { endpoint } => {
-            json!({ "effect": "cancel", "request": request, "endpoint": endpoint.0 })
-        }
-        Effect::SetTimer { at_us } => {
-            json!({ "effect": "setTimer", "request": request, "atMicroseconds": at_us })
-        }
-        Effect::Answer(Verdict { ending, place, reason }) => {
-            let endpoint = match place {
-                Some(Place::Edge(endpoint)) => Some(endpoint.0),
-                _ => None,
-            };
-            json!({
-                "effect": "answer", "request": request, "outcome": ending.word(),
-                "place": place.map(|place| place.word()), "endpoint": endpoint, "reason": reason.word(),
-            })
-        }
-    }
-}
-
-const QUESTIONS: [Question; 3] = [Question::Load, Question::ReadyAndLoad, Question::Ready];
-
-const fn word(question: Question) -> &'static str {
-    match question {
-        Question::Load => "load",
-        Question::ReadyAndLoad => "readyAndLoad",
-        Question::Ready => "ready",
-    }
-}
-
-fn asked(text: &str) -> Result<Question, String> {
-    let found = QUESTIONS.into_iter().find(|question| word(*question) == text);
-    found.ok_or_else(|| format!("no question {text:?}"))
 }

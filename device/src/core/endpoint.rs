@@ -23,6 +23,9 @@ const OUTLIER_FACTOR: f32 = 4.0;
 /// ... and this much, in microseconds: a probe that met a paused node must not make the node look far away.
 const OUTLIER_EXTRA_US: f32 = 10_000.0;
 
+/// An upload that takes less shows no link that fades, in microseconds.
+const FADES_FROM_US: f32 = 10_000.0;
+
 /// Least and most that an endpoint is taken to make wait that refused for want of room, in microseconds. Enough to prefer
 /// another one, and not so much that a whole fleet which was full for a moment looks too slow to ask.
 const FULL_US: (f32, f32) = (5_000.0, 100_000.0);
@@ -193,8 +196,8 @@ impl Endpoint {
         self.in_flight
     }
 
-    /// Learns network times from an answered request.
-    pub fn measured(&mut self, now_us: u64, exchange: Exchange) {
+    /// Learns network times from an answered request. True when that shows that the link has begun to fade.
+    pub fn measured(&mut self, now_us: u64, exchange: Exchange) -> bool {
         let at_edge_us = exchange.queue_us.saturating_add(exchange.service_us);
         let network_us = exchange.total_us.saturating_sub(at_edge_us) as f32;
         let kibibytes = exchange.bytes as f32 / 1_024.0;
@@ -213,6 +216,10 @@ impl Endpoint {
         if self.service_us > 0.0 && exchange.service_us > 0 {
             self.service_share.add(exchange.service_us as f32 / self.service_us);
         }
+        let faded = self.signs.has(Signs::FADES);
+        let fades = FADES_FROM_US < upload_us && self.uplink.is_fading(faded);
+        self.signs.set(Signs::FADES, fades);
+        fades && !faded
     }
 
     /// Learns from a request of `bytes` that was given up after this time without an answer.
@@ -269,6 +276,11 @@ impl Endpoint {
         self.asked_at = None;
     }
 
+    /// The prober should ask now.
+    pub(super) fn wake(&mut self) {
+        self.asked_at = None;
+    }
+
     /// Mean round trip, in microseconds, once one was measured.
     #[must_use]
     pub fn measured_round_trip_us(&self) -> Option<f32> {
@@ -319,6 +331,8 @@ impl Signs {
     const ANSWERED: u8 = 4;
     /// The time in its model server was told, and not only seen.
     const TELLS_SERVICE: u8 = 8;
+    /// The link is a good deal slower than it usually is.
+    const FADES: u8 = 16;
 
     #[inline]
     const fn has(self, sign: u8) -> bool {

@@ -1,5 +1,6 @@
 //! When to ask an endpoint for routes: when the last answer has served its time, sooner after a failure or a move.
 
+use super::model::{Bundle, Model};
 use super::when::When;
 
 /// After a failure, at least this long after the question before, in microseconds: a node that dies is seen by thousands
@@ -49,6 +50,22 @@ impl Guide {
     /// The device is at another place: what was told was for the one before.
     pub const fn moved(&mut self, now_us: u64) {
         self.due_us = now_us;
+    }
+}
+
+impl Model {
+    /// Whether routes should be asked for, and notes that they are: the site may know better, and an exchange that no request
+    /// asked for is worth its energy.
+    pub fn asks_for_routes(&mut self, now_us: u64, random: u32) -> bool {
+        let asks = self.guide.is_due(now_us)
+            && matches!(self.bundle, Bundle::Until(_))
+            && self.kept_here(now_us).is_none()
+            && self.may_wake_radio(now_us);
+        if asks {
+            self.guide.asked(now_us, random);
+            self.wake_radio(now_us);
+        }
+        asks
     }
 }
 

@@ -25,9 +25,12 @@ pub(super) fn from_answer(
     }
     match outcome {
         Outcome::Served => {
-            endpoint.measured(now_us, exchange);
+            let begins_to_fade = endpoint.measured(now_us, exchange);
             endpoint.breaker.succeeded();
             model.look.won(now_us);
+            if begins_to_fade {
+                model.fades(now_us, id);
+            }
         }
         Outcome::QueueFull => {
             endpoint.was_full(expected_us);

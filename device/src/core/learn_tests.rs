@@ -1,9 +1,12 @@
 use super::endpoint::{Endpoint, Exchange, LoadSeen};
 use super::estimate::Forecast;
+use super::learn;
 use super::model::{Bundle, Local, Model};
 use super::outcome::Reason;
+use super::probe::Question;
 use super::profile::Profile;
 use super::route::{self, Set};
+use wire::Outcome;
 use wire::bundle::OffloadPolicy;
 
 const NOW_US: u64 = 1_000_000;
@@ -86,4 +89,36 @@ fn long_work_is_not_held_against_the_link() {
     };
     assert!((after(110_000) - after(0)).abs() < 1.0, "{} {}", after(110_000), after(0));
     assert!(after(300_000) > 2.0 * after(0), "{}", after(300_000));
+}
+
+#[test]
+fn a_link_that_fades_makes_ready_what_else_there_is_once() {
+    const SECOND: u64 = 1_000_000;
+    let mut model =
+        Model::new(OffloadPolicy::default(), Profile::default(), Local::Absent(Reason::NoLocalModel));
+    let [oak, elm] = [(); 2].map(|()| model.add_endpoint().expect("a new table has room"));
+    for id in [oak, elm] {
+        model.probed(NOW_US, 0, (id, Question::Load), Some((2_000, LoadSeen::default())));
+    }
+    while model.next_probe(NOW_US).is_some() {}
+    model.guide.asked(NOW_US, 0);
+    model.guide.answered(NOW_US, 60 * SECOND);
+    let mut answer = |now_us: u64, network_us: u64| {
+        let exchange =
+            Exchange { total_us: network_us + 5_000, queue_us: 0, service_us: 5_000, bytes: LARGE };
+        learn::from_answer(&mut model, now_us, 0, oak, Outcome::Served, exchange, None);
+        let asks = model.guide.is_due(now_us);
+        if asks {
+            model.guide.answered(now_us, 60 * SECOND);
+        }
+        (asks, model.next_probe(now_us).map(|(id, _)| id))
+    };
+    let at = |tenths: u64| 4 * SECOND + tenths * SECOND / 10;
+    for tenths in 0..6 {
+        assert_eq!(answer(at(tenths), 40_000), (false, None));
+    }
+    assert_eq!(answer(at(6), 100_000), (true, Some(elm)), "it fades");
+    assert_eq!(answer(at(7), 160_000), (false, None), "it still does");
+    assert_eq!(answer(at(8), 40_000), (false, None));
+    assert_eq!(answer(at(9), 160_000), (true, Some(elm)), "it does again");
 }

@@ -48,6 +48,16 @@ impl Bundle {
         matches!(self, Self::Unknown | Self::Withheld(_))
     }
 
+    /// Whether another one should be asked for whatever that costs, after a question at `asked_us`: in the second half of its
+    /// life, and the sooner again the less is left of it.
+    #[must_use]
+    pub const fn is_urgent(self, now_us: u64, life_us: u64, asked_us: u64) -> bool {
+        const PARTS: u64 = 4;
+        let Self::Until(at_us) = self else { return false };
+        let left_us = at_us.saturating_sub(now_us);
+        0 < left_us && left_us <= life_us / 2 && left_us / PARTS <= now_us.saturating_sub(asked_us)
+    }
+
     /// Whether there is one that is too old to act on.
     #[must_use]
     pub fn is_expired(self, now_us: u64) -> bool {
@@ -162,6 +172,14 @@ impl Model {
     pub fn moved(&mut self, now_us: u64) {
         self.guide.moved(now_us);
         self.endpoints.iter_mut().flatten().for_each(Endpoint::moved);
+    }
+
+    /// The link to an endpoint fades: while it still serves, others are asked for, and those that are known are heard and
+    /// dialled again.
+    pub(super) fn fades(&mut self, now_us: u64, id: EndpointId) {
+        self.guide.hurry(now_us);
+        let others = (0u8..).zip(&mut self.endpoints).filter(|(index, _)| *index != id.0);
+        others.filter_map(|(_, place)| place.as_mut()).for_each(Endpoint::wake);
     }
 
     /// Takes what was learned of an endpoint into the means over all.

@@ -1,5 +1,6 @@
 use super::endpoint::{EndpointId, LoadSeen};
 use super::estimate::Estimate;
+use super::model::Bundle;
 use super::moves::Moves;
 use super::outcome::Place;
 use super::probe::Question;
@@ -128,4 +129,22 @@ fn a_device_that_changed_fourfold_while_it_idled_is_known_within_eight_requests(
         let off = (known.mean_us - local_us as f32).abs() / local_us as f32;
         assert!(off < 1.0 / 3.0, "{known:?} for {local_us}");
     }
+}
+
+/// Every half a minute it might; nobody answers.
+#[test]
+fn a_policy_that_ages_is_asked_for_ever_more_often_and_not_all_the_time() {
+    const SECOND: u64 = 1_000_000;
+    const LIFE_US: u64 = 86_400 * SECOND;
+    let (mut asked, bundle) = (vec![0], Bundle::Until(LIFE_US));
+    for now_us in (0..2 * LIFE_US).step_by(30 * SECOND as usize) {
+        if bundle.is_urgent(now_us, LIFE_US, asked[asked.len() - 1]) {
+            asked.push(now_us);
+        }
+    }
+    assert!((15..35).contains(&asked.len()), "{asked:?}");
+    assert!(LIFE_US / 2 <= asked[1] && LIFE_US - 120 * SECOND < asked[asked.len() - 1], "{asked:?}");
+    assert!(
+        !Bundle::Unknown.is_urgent(LIFE_US, LIFE_US, 0) && !Bundle::Waived.is_urgent(LIFE_US, LIFE_US, 0)
+    );
 }

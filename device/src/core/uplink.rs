@@ -26,6 +26,10 @@ const FADE_US: f32 = 8_000_000.0;
 /// ... and this much spread has come to it.
 const FADE_SPREAD: f32 = 0.1;
 
+/// The link fades once it takes this many times as long as usual, in logarithms: 2; and no longer below 1.4 times.
+const FADES_AT: f32 = 0.693;
+const FADES_NO_LONGER: f32 = 0.336;
+
 /// The uplink to one endpoint.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Uplink {
@@ -55,6 +59,12 @@ impl Uplink {
     #[must_use]
     pub const fn is_known(&self) -> bool {
         self.at.is_some()
+    }
+
+    /// Whether the link is a good deal slower than it usually is here, by the last uploads; `already` if it was before them.
+    #[must_use]
+    pub fn is_fading(&self, already: bool) -> bool {
+        self.level - self.usual > if already { FADES_NO_LONGER } else { FADES_AT }
     }
 
     /// An upload took this long for each KiB, in microseconds.

@@ -69,11 +69,15 @@ impl Driven {
             "event": "start", "request": request, "deadlineMicroseconds": deadline_us, "bytes": 40_000,
         }));
         let (mut timer_us, mut edge_us, mut here_us) = (u64::MAX, u64::MAX, u64::MAX);
+        let mut endpoint = Value::Null;
         let answer = loop {
             for effect in &effects {
                 match effect["effect"].as_str().unwrap() {
                     "runLocal" => here_us = self.now_us + local_us,
-                    "send" => edge_us = self.now_us + network_us + queue_us + service_us,
+                    "send" => {
+                        edge_us = self.now_us + network_us + queue_us + service_us;
+                        endpoint = effect["endpoint"].clone();
+                    }
                     "cancel" => edge_us = u64::MAX,
                     "setTimer" => timer_us = effect["atMicroseconds"].as_u64().unwrap(),
                     _ => {}
@@ -89,7 +93,7 @@ impl Driven {
             } else if edge_us <= self.now_us {
                 edge_us = u64::MAX;
                 self.event(json!({
-                    "event": "remoteAnswered", "request": request, "endpoint": 0, "outcome": "served", "bytes": 40_000,
+                    "event": "remoteAnswered", "request": request, "endpoint": endpoint, "outcome": "served", "bytes": 40_000,
                     "totalMicroseconds": network_us + queue_us + service_us, "queueMicroseconds": queue_us,
                     "serviceMicroseconds": service_us,
                 }))
@@ -229,6 +233,31 @@ fn after_a_move_the_way_is_measured_anew_at_once() {
     assert_eq!(driven.event(json!({ "event": "tick" })), [] as [Value; 0]);
     driven.event(json!({ "event": "moved" }));
     assert_eq!(driven.event(json!({ "event": "tick" })), [probe]);
+}
+
+/// The order is good for a minute, and the old endpoint serves all the time.
+#[test]
+fn on_a_link_that_fades_the_next_endpoint_is_asked_for_while_the_old_one_serves() {
+    let resolve = json!({ "effect": "resolve" });
+    let mut driven = Driven::start(&[]);
+    driven.event(json!({ "event": "model", "routes": true }));
+    assert!(driven.event(json!({ "event": "tick" })).contains(&resolve));
+    driven.event(json!({ "event": "resolved", "ttlMicroseconds": 60_000_000 }));
+    for _ in 0..6 {
+        assert_eq!(driven.ask(40_000, 20_000, 0)["endpoint"], 0);
+        assert!(!driven.event(json!({ "event": "tick" })).contains(&resolve));
+    }
+    assert_eq!(driven.ask(100_000, 20_000, 0)["endpoint"], 0);
+    assert!(driven.event(json!({ "event": "tick" })).contains(&resolve), "it fades");
+    driven.event(json!({ "event": "resolved", "ttlMicroseconds": 60_000_000 }));
+    assert_eq!(driven.ask(120_000, 20_000, 0)["endpoint"], 0, "until another one has answered");
+    let met = json!({ "event": "met", "roundTripMicroseconds": 10_000 });
+    assert_eq!(driven.event(met), [json!({ "effect": "added", "endpoint": 1 })]);
+    let answers: Vec<Value> = (0..8).map(|_| driven.ask(40_000, 20_000, 0)).collect();
+    assert!(answers.iter().all(|answer| answer["place"] == "edge"), "{answers:?}");
+    assert!(answers.iter().any(|answer| answer["endpoint"] == 1), "{answers:?}");
+    driven.event(json!({ "event": "removed", "endpoint": 0 }));
+    assert_eq!(driven.ask(40_000, 20_000, 0)["endpoint"], 1);
 }
 
 /// The edge is better and worse in turn, as its load reports tell. Three moves a minute are enough for this owner.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longshore_device::Device;
+use longshore_device::{Device, Input, Tensor};
 use serde_json::{Value, json};
 
 use crate::device::{DEADLINE, ask, check, knowing, until, until_answered_by, window};
@@ -117,4 +117,28 @@ async fn a_device_that_moves_asks_again_at_once() {
 async fn an_endpoint_that_knows_no_routes_serves_all_the_same() {
     let oak = Endpoint::start("oak", Script::Good).with_policy(offload_only);
     check(&ask(knowing(&[&oak])).await, Some("oak"), "no_local_model");
+}
+
+/// The answer to the first question is good for a minute, and the old node serves all the time.
+#[tokio::test]
+async fn on_a_link_that_fades_the_next_node_is_met_before_the_old_one_is_lost() {
+    const TRIES_MAX: usize = 200;
+    let elm = Endpoint::start("elm", Script::Slow(Duration::ZERO));
+    let oak = leading("oak", &[]);
+    let device = knowing(&[&oak]).build().await.unwrap();
+    let upload = || Input::Tensors(vec![Tensor::from_f32("window", &[1, 4_096], &[0.0; 4_096])]);
+    oak.turn(Script::Slow(Duration::from_millis(40)));
+    for _ in 0..6 {
+        check(&device.infer(upload(), DEADLINE).await, Some("oak"), "no_local_model");
+    }
+    *oak.routes.lock().unwrap() = Some(routes(&[("elm", &elm.url)], 10_000));
+    oak.turn(Script::Slow(Duration::from_millis(130)));
+    let mut tries = 0;
+    while device.endpoints() == ["oak"] && tries < TRIES_MAX {
+        check(&device.infer(upload(), DEADLINE).await, Some("oak"), "no_local_model");
+        tries += 1;
+    }
+    assert_eq!(device.endpoints(), ["oak", "elm"]);
+    assert_eq!(questions(&oak).len(), 2);
+    until_answered_by("elm", &device).await;
 }
