@@ -72,10 +72,13 @@ pub enum Effect {
     Answer(Verdict),
 }
 
+/// Two endpoints are left and two others asked, the model here begins, and a timer is set.
+const EFFECTS_MAX: usize = 6;
+
 /// The effects of one event, in order.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Effects {
-    items: [Option<Effect>; 5],
+    items: [Option<Effect>; EFFECTS_MAX],
     count: usize,
 }
 
@@ -88,7 +91,7 @@ impl Effects {
 
 impl IntoIterator for Effects {
     type Item = Effect;
-    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<Effect>, 5>>;
+    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<Effect>, EFFECTS_MAX>>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.items.into_iter().flatten()

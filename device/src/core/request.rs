@@ -15,6 +15,15 @@ use super::model::Model;
 use super::outcome::{Ending, Place, Reason, Verdict};
 use super::route::{self, Route, Set, Tried};
 
+/// Endpoints that may have the same request at the same time: one, and one that is asked beside it.
+pub(super) const OUT_MAX: usize = 2;
+
+/// After this many times the 95th percentile of its expected time another endpoint is asked beside it ...
+const DOUBT_FACTOR: f32 = 2.0;
+
+/// ... and this much, in microseconds.
+const DOUBT_EXTRA_US: u64 = 5_000;
+
 /// An endpoint is silent after this many times the 95th percentile of its expected time: one that is merely slow and is left
 /// has worked in vain, and counts as failed ...
 const PATIENCE_FACTOR: f32 = 3.0;
@@ -37,6 +46,10 @@ pub(super) enum LocalRun {
 pub(super) struct Sent {
     pub(super) endpoint: EndpointId,
     pub(super) since_us: u64,
+    /// When another endpoint is asked beside it; `None` once that was acted upon, or where it would not help.
+    pub(super) doubt_us: Option<u64>,
+    /// Whether another endpoint was.
+    pub(super) is_doubted: bool,
     /// When it counts as silent; `None` once that was acted upon.
     pub(super) patience_us: Option<u64>,
 }
@@ -47,7 +60,7 @@ pub struct Request {
     pub(super) start: Start,
     pub(super) slack_us: u64,
     pub(super) local: LocalRun,
-    pub(super) remote: Option<Sent>,
+    pub(super) out: [Option<Sent>; OUT_MAX],
     pub(super) tried: Tried,
     pub(super) local_reason: Reason,
     edge_reason: Reason,
@@ -73,7 +86,7 @@ impl Request {
             start,
             slack_us: clock::slack_us(start.deadline_us.saturating_sub(now_us)),
             local: if inputs.local.is_ok() { LocalRun::Idle } else { LocalRun::Impossible },
-            remote: None,
+            out: [None; OUT_MAX],
             tried: Tried::default(),
             local_reason: reason,
             edge_reason: reason,
@@ -139,8 +152,10 @@ impl Request {
     /// The caller left without waiting for the answer.
     pub fn abandon(&mut self, model: &mut Model) {
         self.is_over = true;
-        if let Some(endpoint) = self.remote.take().and_then(|sent| model.endpoint_mut(sent.endpoint)) {
-            endpoint.returned();
+        for sent in self.out.iter_mut().filter_map(Option::take) {
+            if let Some(endpoint) = model.endpoint_mut(sent.endpoint) {
+                endpoint.returned();
+            }
         }
     }
 
@@ -152,7 +167,7 @@ impl Request {
         let doubtful = confidence.is_some_and(|confidence| {
             confidence * 100.0 < f32::from(step.model.policy.escalate_below_confidence_percent)
         });
-        if doubtful && self.remote.is_some() {
+        if doubtful && self.is_out() {
             // The edge is at it already: its answer is waited for as one that was asked for after this.
             self.edge_reason = Reason::LowConfidence;
             return;
@@ -169,7 +184,7 @@ impl Request {
 
     fn local_failed(&mut self, step: &mut Step) {
         self.local = LocalRun::Impossible;
-        if self.remote.is_some() {
+        if self.is_out() {
             return;
         }
         let allowed = step.model.kept_here(step.now_us).is_none();
@@ -201,15 +216,17 @@ impl Request {
     /// Another endpoint while time remains, else once more one that was silent or broke, else the device.
     fn elsewhere(&mut self, step: &mut Step, reason: Reason) {
         let Tried { once, for_good } = self.tried;
-        match self.next_route(step, once).or_else(|| self.next_route(step, for_good)) {
+        let is_out = self.is_out();
+        match self.next_route(step, once).or_else(|| self.next_route(step, for_good).filter(|_| !is_out)) {
             Some(route) if step.model.budget.retry() => self.send(step, route),
             _ => self.here(step, reason),
         }
     }
 
-    /// The device, if it can; its answer in reserve, if there is one.
+    /// The device, if it can; its answer in reserve, if there is one. Nothing more as long as another endpoint may answer.
     fn here(&mut self, step: &mut Step, reason: Reason) {
         match self.local {
+            _ if self.is_out() => {}
             LocalRun::Done => self.end(step, Ending::Answered, Some(Place::Device), self.local_reason),
             LocalRun::Idle => self.run_local(step, reason),
             LocalRun::Running { .. } => {}
@@ -230,10 +247,20 @@ impl Request {
 
     pub(super) fn send(&mut self, step: &mut Step, route: Route) {
         let Route { endpoint, forecast } = route;
-        let patience_us = (forecast.p95_us() * PATIENCE_FACTOR) as u64 + PATIENCE_EXTRA_US;
+        let p95_us = forecast.p95_us();
+        let after = |factor: f32, extra_us: u64| Some(step.now_us + (p95_us * factor) as u64 + extra_us);
+        // Another upload beside a long one slows both.
+        let is_upload = forecast.mean_us < 2.0 * forecast.transmit_us;
+        let sent = Sent {
+            endpoint,
+            since_us: step.now_us,
+            doubt_us: after(DOUBT_FACTOR, DOUBT_EXTRA_US).filter(|_| !is_upload),
+            is_doubted: false,
+            patience_us: after(PATIENCE_FACTOR, PATIENCE_EXTRA_US),
+        };
         self.tried.visit(endpoint);
-        self.remote =
-            Some(Sent { endpoint, since_us: step.now_us, patience_us: Some(step.now_us + patience_us) });
+        let free = self.out.iter_mut().find(|place| place.is_none()).expect("nothing is sent beside two");
+        *free = Some(sent);
         if let Some(known) = step.model.endpoint_mut(endpoint) {
             known.sent();
         }
@@ -247,11 +274,16 @@ impl Request {
         step.effects.push(Effect::RunLocal);
     }
 
-    /// Counts a request to `endpoint` as over; false when it is not the one that is out.
+    /// Whether any endpoint has it.
+    pub(super) fn is_out(&self) -> bool {
+        self.out.iter().any(Option::is_some)
+    }
+
+    /// Counts a request to `endpoint` as over; false when it has none.
     fn take_back(&mut self, step: &mut Step, endpoint: EndpointId) -> bool {
-        let out = self.remote.filter(|sent| sent.endpoint == endpoint);
+        let is_there = |place: &&mut Option<Sent>| place.is_some_and(|sent| sent.endpoint == endpoint);
+        let out = self.out.iter_mut().find(is_there).and_then(Option::take);
         if let Some(sent) = out {
-            self.remote = None;
             step.model.exchanged(step.now_us, sent.since_us, endpoint, self.start.bytes);
             if let Some(known) = step.model.endpoint_mut(endpoint) {
                 known.returned();
@@ -263,14 +295,29 @@ impl Request {
     /// Stops waiting for what was sent: how long it took is known to be more than this.
     pub(super) fn give_up(&mut self, step: &mut Step, sent: Sent, silent: bool) {
         let Sent { endpoint, since_us, .. } = sent;
-        if !self.take_back(step, endpoint) {
+        if !self.leave(step, sent) {
             return;
         }
         learn::from_silence(step.model, step.now_us, endpoint, self.start.bytes, step.now_us - since_us);
         if silent {
             learn::from_failure(step.model, step.now_us, step.random, endpoint);
         }
-        step.effects.push(Effect::Cancel { endpoint });
+    }
+
+    /// Another endpoint answered, by the same radio: one that was asked before it is slow by itself, one that was asked after it
+    /// need not be.
+    fn overtaken(&mut self, step: &mut Step, sent: Sent) {
+        if self.leave(step, sent) && sent.is_doubted {
+            learn::from_failure(step.model, step.now_us, step.random, sent.endpoint);
+        }
+    }
+
+    fn leave(&mut self, step: &mut Step, sent: Sent) -> bool {
+        let was_out = self.take_back(step, sent.endpoint);
+        if was_out {
+            step.effects.push(Effect::Cancel { endpoint: sent.endpoint });
+        }
+        was_out
     }
 
     pub(super) fn end(&mut self, step: &mut Step, ending: Ending, place: Option<Place>, reason: Reason) {
@@ -279,11 +326,14 @@ impl Request {
                 if place == Some(Place::Device) { Reason::LocalTooSlow } else { Reason::EdgeSilent };
             return self.end(step, Ending::Late, None, too_slow);
         }
-        if let Some(sent) = self.remote {
+        for sent in self.out.into_iter().flatten() {
             let silent = sent.patience_us.is_none_or(|at_us| at_us <= step.now_us)
                 || self.is_due(step.now_us)
                 || self.local_reason == Reason::EdgeSilent;
-            self.give_up(step, sent, silent);
+            match place {
+                Some(Place::Edge(_)) => self.overtaken(step, sent),
+                _ => self.give_up(step, sent, silent),
+            }
         }
         match (self.local, place) {
             (LocalRun::Running { .. }, _) => step.model.wasted(),
