@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use longshore_device::core::endpoint::LoadSeen;
+use longshore_device::core::endpoint::{EndpointId, Exchange, LoadSeen};
 use longshore_device::core::estimate::Estimate;
 use longshore_device::core::event::Start;
 use longshore_device::core::model::{Bundle, ENDPOINTS_MAX, Local, Model};
@@ -31,23 +31,29 @@ const START: Start = Start { deadline_us: 1_200_000, bytes: 196_608, battery_per
 fn main() {
     println!("state of one model          {:>6} bytes", size_of::<Model>());
     println!("state of one request        {:>6} bytes", size_of::<Request>());
-    let (known, mut model) = (model(), model());
+    let (fresh, mut model, mut old) = (model(), model(), model());
+    for index in 0..ENDPOINTS_MAX {
+        let exchange = Exchange { total_us: 300_000, queue_us: 0, service_us: 5_000, bytes: START.bytes };
+        old.endpoint_mut(EndpointId(index as u8)).expect("it was added").measured(0, exchange);
+    }
     let mut balance = Balance::new(ServiceList::new::<()>((0..ENDPOINTS_MAX).map(|_| measured())));
     let mut alone = measured();
     // Short, and in turn: what else runs on the machine then troubles few of them, and all alike.
-    let rounds: [[f64; 4]; ROUNDS] = array::from_fn(|_| {
+    let rounds: [[f64; 5]; ROUNDS] = array::from_fn(|_| {
         [
-            nanoseconds(|random| black_box(route::first(&known, 1_000_000, random, &START)).is_ok()),
+            nanoseconds(|random| black_box(route::first(&fresh, 1_000_000, random, &START)).is_ok()),
+            nanoseconds(|random| black_box(route::first(&old, 8_000_000, random, &START)).is_ok()),
             nanoseconds(|random| decide(&mut model, random)),
             nanoseconds(|_| call(&mut balance)),
             nanoseconds(|_| call(&mut alone)),
         ]
     });
     show("pick among 16 endpoints", "ns", rounds.map(|[pick, ..]| pick));
-    show("decide: pick, cost, effects", "ns", rounds.map(|[_, decide, ..]| decide));
-    show("tower: pick among 16, call", "ns", rounds.map(|[_, _, balance, _]| balance));
-    show("tower: call", "ns", rounds.map(|[.., alone]| alone));
-    show("tower's pick of ours", "times", rounds.map(|[pick, _, two, one]| (two - one) / pick));
+    show("the same, all is stale", "ns", rounds.map(|[_, stale, ..]| stale));
+    show("decide: pick, cost, effects", "ns", rounds.map(|[_, _, decide, ..]| decide));
+    show("tower: pick among 16, call", "ns", rounds.map(|[.., two, _]| two));
+    show("tower: call", "ns", rounds.map(|[.., one]| one));
+    show("tower's pick of ours", "times", rounds.map(|[pick, .., two, one]| (two - one) / pick));
 }
 
 /// A model that heard of as many endpoints as it can.

@@ -152,14 +152,15 @@ impl Endpoint {
     /// staleness time.
     #[inline]
     fn load(&self, ask: &Ask) -> (f32, f32) {
-        // As is the rule, and a third of the time that the rest takes.
+        // The rule; this short way for it saves a quarter of a pick.
         if self.service_us > 0.0 && self.load_at.is_some_and(|at| ask.fresh_from <= at) {
             return (self.wait_us, self.service_us);
         }
         let known = |own_us: f32, else_us: f32| if own_us > 0.0 { own_us } else { else_us };
         let usual_us = known(self.service_told_us, ask.fleet.service_us);
         let told_us = known(self.service_us, usual_us);
-        let overdue_us = self.load_at.map_or(f32::INFINITY, |at| at.rough_age_us(ask.fresh_from.us()));
+        let Some(at) = self.load_at else { return (ask.fleet.wait_us, usual_us) };
+        let overdue_us = at.rough_age_us(ask.fresh_from.us());
         let own = 1.0 - (overdue_us * ask.fading_per_us).clamp(0.0, 1.0);
         (mix(self.wait_us, ask.fleet.wait_us, own), mix(told_us, usual_us, own))
     }
