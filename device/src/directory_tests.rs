@@ -7,6 +7,7 @@ use crate::core::model::{Local, Model};
 use crate::core::outcome::Reason;
 use crate::core::probe::Question;
 use crate::core::profile::Profile;
+use crate::core::when::When;
 use crate::directory::Directory;
 
 const SECOND_US: u64 = 1_000_000;
@@ -224,7 +225,7 @@ fn what_a_table_tells_of_a_node_is_expected_of_it_until_it_was_heard() {
     };
     let expected_ms = |books: &Books| {
         let fleet = FleetMean::default().or(Guesses { kibibyte_us: 1.0, service_told_us: 20_000.0 });
-        let ask = Ask { now_us: 0, kibibytes: 0.0, fleet, stale_after_us: 1 };
+        let ask = Ask { now_us: 0, kibibytes: 0.0, fleet, fresh_from: When::at(0), fading_per_us: 1.0 };
         books
             .model
             .endpoints()

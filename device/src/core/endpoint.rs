@@ -121,11 +121,10 @@ impl Endpoint {
         // work begun anew elsewhere.
         let tail_us = if self.signs.has(Signs::TELLS_SERVICE) { told_us - service_us } else { 0.0 };
         let service_deviation_us =
-            (service_us * self.service_share.deviation()).max(tail_us / P95_DEVIATIONS);
-        let other = spread(self.round_trip_us.deviation(), service_deviation_us);
+            (service_us * self.service_share.deviation()).max(tail_us * (1.0 / P95_DEVIATIONS));
         Forecast {
             mean_us: round_trip_us + transmit_us + queue_us + service_us,
-            deviation_us: spread(upload_deviation_us, other),
+            deviation_us: spread([upload_deviation_us, self.round_trip_us.deviation(), service_deviation_us]),
             transmit_us,
             queue_us,
         }
@@ -140,32 +139,33 @@ impl Endpoint {
 
     #[inline]
     fn parts(&self, ask: &Ask) -> Parts {
-        let own = self.freshness(ask);
-        let known = |own_us: f32, else_us: f32| if own_us > 0.0 { own_us } else { else_us };
-        let usual_us = known(self.service_told_us, ask.fleet.service_us);
-        let told_us = mix(known(self.service_us, usual_us), usual_us, own);
-        let service_us = told_us * self.service_share.mean();
+        let (wait_us, told_us) = self.load(ask);
         // Own requests count at once: the endpoint's report of them is still on its way.
         let ahead_us = f32::from(self.in_flight) * told_us;
         Parts {
             round_trip_us: self.round_trip_us.mean(),
             transmit_us: ask.kibibytes * self.uplink.kibibyte_us(ask.now_us, ask.fleet.kibibyte_us),
-            queue_us: mix(self.wait_us, ask.fleet.wait_us, own) + ahead_us,
-            service_us,
+            queue_us: wait_us + ahead_us,
+            service_us: told_us * self.service_share.mean(),
             told_us,
         }
     }
 
-    /// 1 for a fresh load report, falling to 0 over one more staleness time once it is stale.
+    /// The wait and the time in the model server, as told. Once stale, they give way to what is usual over one more
+    /// staleness time.
     #[inline]
-    fn freshness(&self, ask: &Ask) -> f32 {
-        let Some(at) = self.load_at else { return 0.0 };
-        let age_us = at.age_us(ask.now_us);
-        if age_us <= ask.stale_after_us {
-            return 1.0;
+    fn load(&self, ask: &Ask) -> (f32, f32) {
+        // The rule; this short way for it saves a quarter of a pick.
+        if self.service_us > 0.0 && self.load_at.is_some_and(|at| ask.fresh_from <= at) {
+            return (self.wait_us, self.service_us);
         }
-        let overdue_us = age_us - ask.stale_after_us;
-        1.0 - (overdue_us as f32 / ask.stale_after_us.max(1) as f32).min(1.0)
+        let known = |own_us: f32, else_us: f32| if own_us > 0.0 { own_us } else { else_us };
+        let usual_us = known(self.service_told_us, ask.fleet.service_us);
+        let told_us = known(self.service_us, usual_us);
+        let Some(at) = self.load_at else { return (ask.fleet.wait_us, usual_us) };
+        let overdue_us = at.rough_age_us(ask.fresh_from.us());
+        let own = 1.0 - (overdue_us * ask.fading_per_us).clamp(0.0, 1.0);
+        (mix(self.wait_us, ask.fleet.wait_us, own), mix(told_us, usual_us, own))
     }
 
     /// Whether it answered this device and did not fail since.
@@ -353,8 +353,10 @@ pub struct Ask {
     pub kibibytes: f32,
     /// What stands in for what is not known of an endpoint.
     pub fleet: FleetMean,
-    /// Age from which a load report counts less, in microseconds.
-    pub stale_after_us: u64,
+    /// Load reports from before this count less, ...
+    pub fresh_from: When,
+    /// ... by this share for each microsecond.
+    pub fading_per_us: f32,
 }
 
 struct Parts {
@@ -365,9 +367,9 @@ struct Parts {
     told_us: f32,
 }
 
-/// Of two independent times together. Not `hypot`: overflow is no concern here, and it is many times slower.
-fn spread(a: f32, b: f32) -> f32 {
-    (a * a + b * b).sqrt()
+/// Of independent times together. Not `hypot`: overflow is no concern here, and it is many times slower.
+fn spread([a, b, c]: [f32; 3]) -> f32 {
+    (a * a + b * b + c * c).sqrt()
 }
 
 #[inline]

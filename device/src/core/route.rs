@@ -4,14 +4,15 @@
 
 use wire::Outcome;
 
-use super::endpoint::{Ask, EndpointId};
+use super::endpoint::{Ask, Endpoint, EndpointId};
 use super::estimate::Forecast;
 use super::event::Start;
 use super::model::{ENDPOINTS_MAX, Model};
 use super::outcome::Reason;
+use super::when::When;
 
-/// Endpoints within this factor of the best are near-equals.
-const NEAR_FACTOR: f32 = 1.25;
+/// Endpoints that take at most this share longer than the best are near-equals.
+const NEAR_SHARE: f32 = 0.25;
 
 /// So are those within this much of it, in microseconds.
 const NEAR_US: f32 = 2_000.0;
@@ -76,53 +77,64 @@ pub fn first(model: &Model, now_us: u64, random: u32, start: &Start) -> Result<R
 
 /// Picks an endpoint whose breaker is closed and that is not to be left out, or tells why there is none.
 pub fn pick(model: &Model, now_us: u64, bytes: u32, but: Set, random: u32) -> Result<Route, Reason> {
+    let stale_after_us = u64::from(model.policy.load_stale_after_milliseconds) * 1_000;
     let ask = Ask {
         now_us,
         kibibytes: bytes as f32 / 1_024.0,
         fleet: model.fleet(),
-        stale_after_us: u64::from(model.policy.load_stale_after_milliseconds) * 1_000,
+        fresh_from: When::at(now_us.saturating_sub(stale_after_us)),
+        fading_per_us: 1.0 / stale_after_us.max(1) as f32,
     };
-    let mut means_us = [f32::INFINITY; ENDPOINTS_MAX];
-    let mut queues_us = [0.0; ENDPOINTS_MAX];
-    let (mut staying, mut leaving) = (0_u16, 0_u16);
-    for (index, place) in model.places().iter().enumerate() {
-        let Some(endpoint) = place else { continue };
-        let bit = 1 << index;
-        if endpoint.breaker.is_closed() && but.0 & bit == 0 {
-            (means_us[index], queues_us[index]) = endpoint.mean_us(&ask);
-            if endpoint.is_leaving() { leaving |= bit } else { staying |= bit }
-        }
-    }
+    let is_open = |endpoint: &Endpoint| endpoint.breaker.is_closed();
     // Those that are leaving only where no other is left.
-    let near = near(&means_us, if staying == 0 { leaving } else { staying });
-    let Some((first, second)) = two_of(near, random) else {
+    let endpoint = choose(model, &ask, but, random, |one| is_open(one) && !one.is_leaving())
+        .or_else(|| choose(model, &ask, but, random, |one| is_open(one) && one.is_leaving()));
+    let Some(endpoint) = endpoint else {
         let none = model.endpoints().next().is_none();
         return Err(if none { Reason::NoEndpoint } else { Reason::EndpointsUnreachable });
     };
-    // By their queues alone: by the whole time the one that once was a trifle faster would get everything.
-    let index = if queues_us[second] + QUEUE_US < queues_us[first] { second } else { first };
-    let endpoint = EndpointId(index as u8);
-    let known = model.endpoint(endpoint).expect("only known endpoints are near");
+    let known = model.endpoint(endpoint).expect("only known endpoints are chosen");
     Ok(Route { endpoint, forecast: known.forecast(&ask) })
 }
 
-/// Those of the candidates that are about as good as the best of them.
-fn near(means_us: &[f32; ENDPOINTS_MAX], candidates: u16) -> u16 {
-    let mut means_us = *means_us;
-    for (index, mean_us) in means_us.iter_mut().enumerate() {
-        if candidates & 1 << index == 0 {
-            *mean_us = f32::INFINITY;
+/// One of those that will do.
+fn choose(
+    model: &Model,
+    ask: &Ask,
+    but: Set,
+    random: u32,
+    will_do: impl Fn(&Endpoint) -> bool,
+) -> Option<EndpointId> {
+    let mut means_us = [f32::INFINITY; ENDPOINTS_MAX];
+    let mut queues_us = [0.0; ENDPOINTS_MAX];
+    let mut best_us = f32::INFINITY;
+    for (index, place) in model.places().iter().enumerate() {
+        if let Some(endpoint) = place
+            && will_do(endpoint)
+            && !but.has(EndpointId(index as u8))
+        {
+            let (mean_us, queue_us) = endpoint.mean_us(ask);
+            (means_us[index], queues_us[index]) = (mean_us, queue_us);
+            // Not `min`: what that does for a NaN, which is never less, takes longer than all else.
+            best_us = if mean_us < best_us { mean_us } else { best_us };
         }
     }
-    let best_us = means_us.iter().fold(f32::INFINITY, |best, mean_us| best.min(*mean_us));
-    let limit_us = (best_us * NEAR_FACTOR).max(best_us + NEAR_US);
-    let is_near = |mean_us: f32| mean_us <= limit_us && mean_us < f32::INFINITY;
-    means_us.iter().enumerate().fold(0, |near, (index, mean_us)| near | u16::from(is_near(*mean_us)) << index)
+    let (first, second) = two_near(&means_us, best_us, random)?;
+    // By their queues alone: by the whole time the one that once was a trifle faster would get everything.
+    let index = if queues_us[second] + QUEUE_US < queues_us[first] { second } else { first };
+    Some(EndpointId(index as u8))
 }
 
-/// Two different ones of the bits that are set, or one twice where there is one only.
-fn two_of(bits: u16, random: u32) -> Option<(usize, usize)> {
-    let count = bits.count_ones();
+/// Two different ones of those that are about as good as the best, or one twice where there is one only.
+fn two_near(means_us: &[f32; ENDPOINTS_MAX], best_us: f32, random: u32) -> Option<(usize, usize)> {
+    let limit_us = (best_us + NEAR_US.max(best_us * NEAR_SHARE)).min(f32::MAX);
+    let mut near = [0_u8; ENDPOINTS_MAX];
+    let mut count = 0;
+    for (index, mean_us) in means_us.iter().enumerate() {
+        // Without a branch, of which the processor could not tell where it goes.
+        near[count as usize % ENDPOINTS_MAX] = index as u8;
+        count += u32::from(*mean_us <= limit_us);
+    }
     if count == 0 {
         return None;
     }
@@ -130,13 +142,5 @@ fn two_of(bits: u16, random: u32) -> Option<(usize, usize)> {
     // Another one than the first: an offset of 1 to count - 1.
     let offset = if count > 1 { 1 + (((random >> 16) * (count - 1)) >> 16) } else { 0 };
     let second = if first + offset < count { first + offset } else { first + offset - count };
-    Some((nth(bits, first), nth(bits, second)))
-}
-
-/// Place of the bit that is set with `skipped` others below it.
-fn nth(mut bits: u16, skipped: u32) -> usize {
-    for _ in 0..skipped {
-        bits &= bits - 1;
-    }
-    bits.trailing_zeros() as usize
+    Some((near[first as usize].into(), near[second as usize].into()))
 }

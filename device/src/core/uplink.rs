@@ -52,7 +52,7 @@ impl Uplink {
     /// Whether nothing was measured, or so long ago that what is usual says as much.
     #[must_use]
     pub fn has_faded(&self, now_us: u64) -> bool {
-        self.at.is_none_or(|at| FADE_US <= at.age_us(now_us) as f32)
+        self.at.is_none_or(|at| FADE_US <= at.rough_age_us(now_us))
     }
 
     /// Whether anything was measured.
@@ -108,5 +108,5 @@ impl Uplink {
 
 #[inline]
 fn freshness(at: When, now_us: u64) -> f32 {
-    FADE_US / (FADE_US + at.age_us(now_us) as f32)
+    FADE_US / (FADE_US + at.rough_age_us(now_us))
 }
