@@ -42,4 +42,6 @@ mod model_tests;
 #[cfg(test)]
 mod request_tests;
 #[cfg(test)]
+mod second_tests;
+#[cfg(test)]
 mod world;

@@ -251,10 +251,11 @@ impl Request {
         let after = |factor: f32, extra_us: u64| Some(step.now_us + (p95_us * factor) as u64 + extra_us);
         // Another upload beside a long one slows both.
         let is_upload = forecast.mean_us < 2.0 * forecast.transmit_us;
+        let has_others = step.model.endpoints().nth(1).is_some();
         let sent = Sent {
             endpoint,
             since_us: step.now_us,
-            doubt_us: after(DOUBT_FACTOR, DOUBT_EXTRA_US).filter(|_| !is_upload),
+            doubt_us: after(DOUBT_FACTOR, DOUBT_EXTRA_US).filter(|_| has_others && !is_upload),
             is_doubted: false,
             patience_us: after(PATIENCE_FACTOR, PATIENCE_EXTRA_US),
         };
