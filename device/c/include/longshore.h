@@ -60,6 +60,11 @@ typedef struct {
     float confidence;
     // From the call until the answer, in milliseconds.
     double latency_ms;
+    // Of that, how long it waited to be run: in the sidecar, or for the device's processor, in milliseconds. NaN where nothing
+    // ran for this answer, or the node does not tell.
+    double queue_ms;
+    // Of that, how long it ran: in the model server, or here, in milliseconds. NaN as `queue_ms` is.
+    double service_ms;
     // How many outputs of the model there are.
     size_t output_count;
 } longshore_summary;
@@ -111,7 +116,7 @@ typedef struct {
     uint32_t uplink_kilobits_per_second;
 } longshore_options;
 
-// What requests cost so far, as the device's profile counts it.
+// What requests cost so far, as the device's profile counts it, and how often work moved.
 typedef struct {
     // Runs on the device, in joules.
     double device_joules;
@@ -121,6 +126,16 @@ typedef struct {
     double saved_joules;
     // Request bodies that were begun to be sent, in bytes.
     uint64_t edge_bytes;
+    // Request bodies that the device answered and sent nowhere, in bytes.
+    uint64_t saved_bytes;
+    // Moves of the work to the other place because it costs less.
+    uint64_t work_moves;
+    // Requests that stayed because the other place was better by less than the policy's margin.
+    uint64_t held_by_margin;
+    // Requests that stayed because work had moved too short a time ago.
+    uint64_t held_by_dwell;
+    // Requests that stayed because work had moved too often.
+    uint64_t held_by_flap_limit;
 } longshore_account;
 
 // One of the model's inputs.
@@ -262,7 +277,7 @@ longshore_status longshore_device_set_battery(const longshore_device *device,
 // `device` is NULL or a handle that was not closed; `zone` is NULL or text that ends in NUL.
 longshore_status longshore_device_set_zone(const longshore_device *device, const char *zone);
 
-// Tells what requests cost so far.
+// Tells what requests cost so far, and how often work moved.
 //
 // # Safety
 // `device` is NULL or a handle that was not closed; `account` is NULL or a place for an account.

@@ -1,6 +1,7 @@
 //! The handle of an answer, and all of it but the tensors.
 
 use std::ffi::c_char;
+use std::time::Duration;
 
 use longshore_device::core::outcome::Ending;
 
@@ -45,6 +46,11 @@ pub struct Summary {
     pub confidence: f32,
     /// From the call until the answer, in milliseconds.
     pub latency_ms: f64,
+    /// Of that, how long it waited to be run: in the sidecar, or for the device's processor, in milliseconds. NaN where nothing
+    /// ran for this answer, or the node does not tell.
+    pub queue_ms: f64,
+    /// Of that, how long it ran: in the model server, or here, in milliseconds. NaN as `queue_ms` is.
+    pub service_ms: f64,
     /// How many outputs of the model there are.
     pub output_count: usize,
 }
@@ -84,12 +90,18 @@ pub unsafe extern "C" fn longshore_answer_summary(answer: *const Answer, summary
                     Some(_) => Place::Cache,
                 },
                 confidence: answer.confidence.unwrap_or(f32::NAN),
-                latency_ms: answer.latency.as_secs_f64() * 1_000.0,
+                latency_ms: milliseconds(answer.latency),
+                queue_ms: answer.queue.map_or(f64::NAN, milliseconds),
+                service_ms: answer.service.map_or(f64::NAN, milliseconds),
                 output_count: answer.outputs.len(),
             };
             Ok(())
         })
     }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
 }
 
 /// Writes the label of the largest probability into the caller's buffer; empty where there is none. What does not fit is cut

@@ -28,7 +28,7 @@ pub struct Device {
     pub(crate) runtime: Runtime,
 }
 
-/// What requests cost so far, as the device's profile counts it.
+/// What requests cost so far, as the device's profile counts it, and how often work moved.
 #[repr(C)]
 pub struct Account {
     /// Runs on the device, in joules.
@@ -39,6 +39,16 @@ pub struct Account {
     pub saved_joules: f64,
     /// Request bodies that were begun to be sent, in bytes.
     pub edge_bytes: u64,
+    /// Request bodies that the device answered and sent nowhere, in bytes.
+    pub saved_bytes: u64,
+    /// Moves of the work to the other place because it costs less.
+    pub work_moves: u64,
+    /// Requests that stayed because the other place was better by less than the policy's margin.
+    pub held_by_margin: u64,
+    /// Requests that stayed because work had moved too short a time ago.
+    pub held_by_dwell: u64,
+    /// Requests that stayed because work had moved too often.
+    pub held_by_flap_limit: u64,
 }
 
 /// The version of the library, such as `0.1.0`.
@@ -143,7 +153,7 @@ pub unsafe extern "C" fn longshore_device_set_zone(device: *const Device, zone: 
     }
 }
 
-/// Tells what requests cost so far.
+/// Tells what requests cost so far, and how often work moved.
 ///
 /// # Safety
 /// `device` is NULL or a handle that was not closed; `account` is NULL or a place for an account.
@@ -158,6 +168,11 @@ pub unsafe extern "C" fn longshore_device_account(device: *const Device, account
                 edge_joules: counted.edge_microjoules / 1e6,
                 saved_joules: counted.saved_microjoules / 1e6,
                 edge_bytes: counted.edge_bytes,
+                saved_bytes: counted.saved_bytes,
+                work_moves: counted.moves.made,
+                held_by_margin: counted.moves.held_by_margin,
+                held_by_dwell: counted.moves.held_by_dwell,
+                held_by_flap_limit: counted.moves.held_by_flap_limit,
             };
             Ok(())
         })

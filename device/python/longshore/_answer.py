@@ -43,6 +43,11 @@ class Answer:
     """That probability, 0 to 1."""
     latency_ms: float
     """From the call until the answer, in milliseconds."""
+    queue_ms: float | None
+    """Of that, how long it waited to be run: in the sidecar, or for the device's processor. None where nothing ran for this
+    answer, or the node does not tell."""
+    service_ms: float | None
+    """Of that, how long it ran: in the model server, or here. None as `queue_ms` is."""
     reason: str
     """Why it ran where it ran, or why it did not."""
     model_digest: str | None
@@ -62,13 +67,19 @@ def read(handle: ctypes.c_void_p) -> Answer:
         place=_library.PLACES[summary.place],
         endpoint=_text(LIBRARY.longshore_answer_endpoint, handle),
         label=_text(LIBRARY.longshore_answer_label, handle),
-        confidence=None if math.isnan(summary.confidence) else summary.confidence,
+        confidence=_number(summary.confidence),
         latency_ms=summary.latency_ms,
+        queue_ms=_number(summary.queue_ms),
+        service_ms=_number(summary.service_ms),
         reason=_text(LIBRARY.longshore_answer_reason, handle) or "",
         model_digest=_text(LIBRARY.longshore_answer_model_digest, handle),
         outputs=dict(_output(handle, index) for index in range(summary.output_count)),
         detail=_text(LIBRARY.longshore_answer_detail, handle),
     )
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _text(call: Any, handle: ctypes.c_void_p) -> str | None:

@@ -36,7 +36,7 @@ class InvalidArgument(Error, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What requests cost so far, as the device's profile counts it."""
+    """What requests cost so far, as the device's profile counts it, and how often work moved."""
 
     device_joules: float
     """Runs on the device."""
@@ -46,6 +46,16 @@ class Account:
     """What runs here would have cost that the edge made unnecessary."""
     edge_bytes: int
     """Request bodies that were begun to be sent."""
+    saved_bytes: int
+    """Request bodies that the device answered and sent nowhere."""
+    work_moves: int
+    """Moves of the work to the other place because it costs less."""
+    held_by_margin: int
+    """Requests that stayed because the other place was better by less than the policy's margin."""
+    held_by_dwell: int
+    """Requests that stayed because work had moved too short a time ago."""
+    held_by_flap_limit: int
+    """Requests that stayed because work had moved too often."""
 
 
 class Device:
@@ -161,11 +171,11 @@ class Device:
             LIBRARY.longshore_device_set_zone(handle, zone.encode())
 
     def account(self) -> Account:
-        """What requests cost so far."""
+        """What requests cost so far, and how often work moved."""
         account = _library.Account()
         with self._open() as handle:
             LIBRARY.longshore_device_account(handle, ctypes.byref(account))
-        return Account(account.device_joules, account.edge_joules, account.saved_joules, account.edge_bytes)
+        return Account(**{name: getattr(account, name) for name, *_ in account._fields_})
 
     def close(self) -> None:
         """Ends the device, once the calls that run have their answers. A second time does nothing."""

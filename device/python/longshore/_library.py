@@ -56,6 +56,8 @@ class Summary(Structure):
         ("place", c_int),
         ("confidence", c_float),
         ("latency_ms", c_double),
+        ("queue_ms", c_double),
+        ("service_ms", c_double),
         ("output_count", c_size_t),
     ]
 
@@ -81,6 +83,11 @@ class Account(Structure):
         ("edge_joules", c_double),
         ("saved_joules", c_double),
         ("edge_bytes", c_uint64),
+        ("saved_bytes", c_uint64),
+        ("work_moves", c_uint64),
+        ("held_by_margin", c_uint64),
+        ("held_by_dwell", c_uint64),
+        ("held_by_flap_limit", c_uint64),
     ]
 
 

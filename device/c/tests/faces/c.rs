@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::built::{bounded, libraries, succeed};
-use crate::edge::{Edge, folder};
+use crate::edge::{Edge, folder, policies_that_hold};
 use crate::page;
 
 #[derive(Clone, Copy)]
-enum Linked {
+pub enum Linked {
     /// `liblongshore.a`
     In,
     /// `liblongshore.so`
@@ -17,7 +17,7 @@ enum Linked {
 }
 
 /// Compiles a program, with every warning an error.
-fn compile(folder: &Path, source: &str, linked: Linked, options: &[&str]) -> PathBuf {
+pub fn compile(folder: &Path, source: &str, linked: Linked, options: &[&str]) -> PathBuf {
     let (program, file) = (folder.join("program"), folder.join("program.c"));
     fs::write(&file, source).unwrap();
     let (include, lib) = (libraries().join("include"), libraries().join("lib"));
@@ -63,6 +63,7 @@ fn the_page_in_c_finds_a_person_with_the_library_linked_in() {
 #[test]
 fn every_call_in_c_says_what_is_wrong() {
     let folder = folder("c_misuse");
+    policies_that_hold(&folder);
     let version = format!("-DVERSION=\"{}\"", env!("CARGO_PKG_VERSION"));
     let program =
         compile(&folder, include_str!("calls.c"), Linked::Shared, &["-g", "-fsanitize=address", &version]);

@@ -17,6 +17,7 @@
 #define DEADLINE_MS 20000
 #define PIXELS (128 * 128 * 3)
 #define THREADS 4
+#define ROUNDS_MAX 100
 
 static char error[256];
 static const char *labels[] = {"background", "person"};
@@ -142,11 +143,19 @@ static void what_is_no_picture_is_an_answer_that_failed(const longshore_device *
           LONGSHORE_STATUS_OK);
     CHECK(longshore_answer_summary(answer, &summary) == LONGSHORE_STATUS_OK);
     CHECK(summary.outcome == LONGSHORE_OUTCOME_FAILED && summary.place == LONGSHORE_PLACE_NONE);
-    CHECK(isnan(summary.confidence) && summary.output_count == 0);
+    CHECK(isnan(summary.confidence) && isnan(summary.queue_ms) && isnan(summary.service_ms));
+    CHECK(summary.output_count == 0);
     CHECK(longshore_answer_reason(answer, reason, sizeof reason, NULL) == LONGSHORE_STATUS_OK);
     CHECK(strcmp(reason, "input_unreadable") == 0);
     CHECK(longshore_answer_detail(answer, detail, sizeof detail, NULL) == LONGSHORE_STATUS_OK && detail[0] != '\0');
     longshore_answer_free(answer);
+}
+
+/* Waiting and running are parts of the whole. */
+static void times_are_told(longshore_summary summary)
+{
+    CHECK(0 <= summary.queue_ms && 0 < summary.service_ms);
+    CHECK(summary.queue_ms + summary.service_ms <= summary.latency_ms);
 }
 
 static void answers_are_read_into_buffers(const longshore_device *device)
@@ -161,7 +170,8 @@ static void answers_are_read_into_buffers(const longshore_device *device)
     CHECK(longshore_answer_summary(NULL, &summary) == LONGSHORE_STATUS_INVALID_ARGUMENT);
     CHECK(longshore_answer_summary(answer, &summary) == LONGSHORE_STATUS_OK);
     CHECK(summary.outcome == LONGSHORE_OUTCOME_ANSWERED && summary.place == LONGSHORE_PLACE_DEVICE);
-    CHECK(0.5f <= summary.confidence && summary.confidence <= 1 && 0 < summary.latency_ms);
+    CHECK(0.5f <= summary.confidence && summary.confidence <= 1);
+    times_are_told(summary);
 
     CHECK(longshore_answer_label(answer, NULL, 0, &needed) == LONGSHORE_STATUS_SHORT_BUFFER);
     CHECK(needed == sizeof "background");
@@ -216,6 +226,10 @@ static void battery_zone_and_account_are_checked(const longshore_device *device)
     CHECK(longshore_device_account(device, NULL) == LONGSHORE_STATUS_INVALID_ARGUMENT);
     CHECK(longshore_device_account(device, &account) == LONGSHORE_STATUS_OK);
     CHECK(0 < account.device_joules && account.edge_joules == 0 && account.edge_bytes == 0);
+    /* One answer came from here. */
+    CHECK(sizeof pixels <= account.saved_bytes && account.saved_bytes < 2 * sizeof pixels);
+    CHECK(account.work_moves == 0 && account.held_by_margin == 0);
+    CHECK(account.held_by_dwell == 0 && account.held_by_flap_limit == 0);
 }
 
 /* NULL when it was answered. */
@@ -247,6 +261,50 @@ static void threads_share_a_device(const char *url)
     }
     CHECK(longshore_device_account(device, &account) == LONGSHORE_STATUS_OK);
     CHECK(account.device_joules == 0 && 0 < account.edge_joules && THREADS * sizeof pixels <= account.edge_bytes);
+    CHECK(account.saved_bytes == 0);
+    longshore_device_close(device);
+}
+
+static longshore_summary asked(const longshore_device *device, float battery_percent, char reason[32])
+{
+    longshore_answer *answer;
+    longshore_summary summary;
+    longshore_tensor tensor = input();
+    CHECK(longshore_device_set_battery(device, battery_percent) == LONGSHORE_STATUS_OK);
+    CHECK(infer(device, &tensor, DEADLINE_MS, &answer) == LONGSHORE_STATUS_OK);
+    CHECK(longshore_answer_summary(answer, &summary) == LONGSHORE_STATUS_OK);
+    CHECK(longshore_answer_reason(answer, reason, 32, NULL) == LONGSHORE_STATUS_OK);
+    longshore_answer_free(answer);
+    return summary;
+}
+
+/* The edge costs a vehicle far less energy than a run of its own, as it learns while its battery is so low that it must ask. */
+static void work_that_the_policy_holds_is_counted(const char *url, const char *meant)
+{
+    longshore_options options = described();
+    longshore_device *device;
+    longshore_account account;
+    longshore_summary there, here;
+    char policy_file[40], reason[32];
+    uint64_t held = 0;
+    int rounds = 0;
+    snprintf(policy_file, sizeof policy_file, "%s.json", meant);
+    options.edges = &url, options.edge_count = 1;
+    options.policy_file = policy_file, options.device_class = "vehicle";
+    CHECK(open_with(&options, &device) == LONGSHORE_STATUS_OK);
+    do {
+        there = asked(device, 10, reason);
+        here = asked(device, 21, reason);
+        held += strcmp(reason, meant) == 0;
+        CHECK(++rounds < ROUNDS_MAX);
+    } while (there.place != LONGSHORE_PLACE_EDGE || strcmp(reason, meant) != 0);
+    CHECK(here.place == LONGSHORE_PLACE_DEVICE);
+    times_are_told(there);
+    times_are_told(here);
+    CHECK(longshore_device_account(device, &account) == LONGSHORE_STATUS_OK);
+    CHECK(sizeof pixels <= account.saved_bytes && account.work_moves == 0 && account.held_by_dwell == 0);
+    CHECK(account.held_by_margin == (strcmp(meant, "within_margin") == 0 ? held : 0));
+    CHECK(account.held_by_flap_limit == (strcmp(meant, "flap_limit") == 0 ? held : 0));
     longshore_device_close(device);
 }
 
@@ -282,6 +340,8 @@ int main(int argc, char **argv)
     longshore_device_close(device);
     longshore_device_close(NULL);
     threads_share_a_device(argv[1]);
+    work_that_the_policy_holds_is_counted(argv[1], "within_margin");
+    work_that_the_policy_holds_is_counted(argv[1], "flap_limit");
     without_an_edge_the_answer_comes_by_the_deadline();
     puts("every call did as it should");
     return 0;

@@ -13,6 +13,7 @@ import numpy
 URL, VERSION = sys.argv[1:]
 DEADLINE_MS = 20_000
 LABELS = ["background", "person"]
+ROUNDS_MAX = 100
 NOISE = numpy.random.default_rng(1).uniform(-1, 1, (1, 128, 128, 3)).astype(numpy.float32)
 
 
@@ -50,14 +51,24 @@ def inputs_are_checked(device):
     failed = device.infer(b"no picture", DEADLINE_MS)
     assert (failed.outcome, failed.place, failed.reason) == ("failed", None, "input_unreadable"), failed
     assert failed.confidence is None and failed.label is None and failed.detail and not failed.outputs, failed
+    assert failed.queue_ms is None and failed.service_ms is None, failed
+
+
+def times_are_told(answer):
+    """Waiting and running are parts of the whole."""
+    assert 0 <= answer.queue_ms and 0 < answer.service_ms, answer
+    assert answer.queue_ms + answer.service_ms <= answer.latency_ms, answer
 
 
 def arrays_of_every_layout_are_taken(device):
     picture = device.infer(open("frame.jpg", "rb").read(), DEADLINE_MS)
     assert (picture.outcome, picture.place, picture.label) == ("answered", "device", "person"), picture
-    assert abs(picture.confidence - 0.92) < 0.02 and 0 < picture.latency_ms, picture
+    assert abs(picture.confidence - 0.92) < 0.02, picture
+    times_are_told(picture)
     assert picture.model_digest.startswith("sha256:091d65fd"), picture
+    saved_bytes = device.account().saved_bytes
     plain = device.infer({"in_nhwc": NOISE}, DEADLINE_MS)
+    assert NOISE.nbytes <= device.account().saved_bytes - saved_bytes < 2 * NOISE.nbytes
     for other in (NOISE.astype(">f4"), numpy.asfortranarray(NOISE), numpy.flip(numpy.flip(NOISE).copy())):
         answer = device.infer({"in_nhwc": other}, DEADLINE_MS)
         assert answer.label == "background" and answer.confidence == plain.confidence, answer
@@ -125,7 +136,32 @@ def threads_share_a_device():
         for thread in threads:
             thread.join()
         assert [answer.endpoint for answer in answers] == ["oak"] * 4, answers
-        assert 4 * NOISE.nbytes <= device.account().edge_bytes
+        assert 4 * NOISE.nbytes <= device.account().edge_bytes and device.account().saved_bytes == 0
+
+
+def work_that_the_policy_holds_is_counted(reason):
+    """The edge costs a vehicle far less energy than a run of its own, as it learns while its battery is so low that it must ask."""
+    with here(edges=[URL], policy_file=f"{reason}.json", device_class="vehicle") as device:
+        times = 0
+        for _ in range(ROUNDS_MAX):
+            device.set_battery(10)
+            there = device.infer({"in_nhwc": NOISE}, DEADLINE_MS)
+            device.set_battery(21)
+            stayed = device.infer({"in_nhwc": NOISE}, DEADLINE_MS)
+            times += stayed.reason == reason
+            if (there.place, stayed.reason) == ("edge", reason):
+                break
+        assert (there.place, stayed.place, stayed.reason) == ("edge", "device", reason), stayed
+        times_are_told(there)
+        times_are_told(stayed)
+        account = device.account()
+    assert NOISE.nbytes <= account.saved_bytes and account.work_moves == 0, account
+    held = {
+        "within_margin": account.held_by_margin,
+        "dwell": account.held_by_dwell,
+        "flap_limit": account.held_by_flap_limit,
+    }
+    assert held == {**dict.fromkeys(held, 0), reason: times}, account
 
 
 def a_closed_device_says_so():
@@ -158,6 +194,8 @@ with here() as device:
     arrays_of_every_layout_are_taken(device)
 a_call_that_waits_lets_others_run_and_ends_before_the_device()
 threads_share_a_device()
+work_that_the_policy_holds_is_counted("within_margin")
+work_that_the_policy_holds_is_counted("flap_limit")
 a_closed_device_says_so()
 a_forked_process_is_told_to_make_its_own()
 here()

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::page;
 
@@ -32,6 +32,22 @@ pub fn folder(test: &str) -> PathBuf {
     fs::copy(example.join("model/blazeface-person.onnx"), version.join("model.onnx")).unwrap();
     fs::copy(example.join("frames/astronaut.jpg"), folder.join("frame.jpg")).unwrap();
     folder
+}
+
+/// Adds policies by which work stays on the device: for no gain at all, or because it may never move. Each has the name of
+/// the reason that answers then have.
+pub fn policies_that_hold(folder: &Path) {
+    let wishes = [
+        ("within_margin", json!({"latencyMarginPercent": 100})),
+        ("flap_limit", json!({"latencyMarginPercent": 0, "maxMovesPerMinute": 0})),
+    ];
+    for (reason, policy) in wishes {
+        let bundle = json!({
+            "revision": "1-a", "model": {"name": "person-detect"}, "policy": policy, "maxPayloadBytes": 1 << 20,
+            "deadlines": {"defaultMilliseconds": 200, "maxMilliseconds": 60_000},
+        });
+        fs::write(folder.join(format!("{reason}.json")), bundle.to_string()).unwrap();
+    }
 }
 
 /// A node at the edge. It ends with this value.

@@ -6,7 +6,8 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use crate::built::{bounded, libraries, succeed};
-use crate::edge::{Edge, folder};
+use crate::c::{Linked, compile};
+use crate::edge::{Edge, folder, policies_that_hold};
 use crate::page;
 
 /// The environment's Python. What the wheel needs comes from the one that the libraries were made with.
@@ -68,9 +69,19 @@ fn the_page_in_python_takes_and_gives_arrays() {
 #[test]
 fn every_call_in_python_says_what_is_wrong() {
     let folder = folder("python_misuse");
+    policies_that_hold(&folder);
     let edge = Edge::start(&folder);
     let printed = run(&folder, include_str!("calls.py"), &[&edge.url, env!("CARGO_PKG_VERSION")]);
     assert_eq!(printed, "every call did as it should\n");
+}
+
+/// A member that lies elsewhere in memory would have another one's value, and nobody would say so.
+#[test]
+fn the_structures_of_the_package_are_those_of_the_header() {
+    let folder = folder("python_layout");
+    let program = run(&folder, include_str!("layout.py"), &[]);
+    assert!(program.contains("longshore_account") && program.contains("longshore_summary"), "{program}");
+    compile(&folder, &program, Linked::Shared, &[]);
 }
 
 #[test]
