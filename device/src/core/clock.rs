@@ -1,5 +1,5 @@
-//! What the passing of time means for a request: a silent endpoint is left, the model on the device starts just in time
-//! for one that stays silent, and at the deadline there is an answer.
+//! What the passing of time means for a request: another endpoint is asked beside one that is late, a silent one is left, the
+//! model on the device starts just in time for one that stays silent, and at the deadline there is an answer.
 
 use super::event::Effect;
 use super::outcome::{Ending, Place, Reason};
