@@ -102,7 +102,14 @@ impl Device {
 
     /// Asks for the policy where nothing can be done without: no model here, and no leave to send anything.
     async fn policy(&self, due: Instant) -> Result<(), (Reason, String)> {
-        if self.shared.local.is_some() || !self.shared.lock().model.bundle.is_unheard() {
+        let bundle = self.shared.lock().model.bundle;
+        if self.shared.local.is_none() && bundle.is_expired(self.shared.now_us()) {
+            // The fallback of the one that is too old still holds, and needs time too.
+            let half = Instant::now() + due.saturating_duration_since(Instant::now()) / 2;
+            timeout_at(half.into(), learner::learn_policy(&self.shared)).await.ok();
+            return Ok(());
+        }
+        if self.shared.local.is_some() || !bundle.is_unheard() {
             return Ok(());
         }
         let asked = timeout_at(due.into(), learner::learn_policy(&self.shared)).await;

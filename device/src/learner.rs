@@ -54,11 +54,11 @@ fn may_refresh(shared: &Shared, asked_us: u64) -> bool {
     let life_us = u64::from(model.policy.bundle_ttl_seconds) * 1_000_000;
     let may =
         is_helpless || model.bundle.is_urgent(now_us, life_us, asked_us) || model.may_wake_radio(now_us);
-    // Without anybody to ask nothing is sent.
-    if may && !state.directory.entries().is_empty() {
+    let asks = may && !state.directory.entries().is_empty();
+    if asks {
         state.model.wake_radio(now_us);
     }
-    may
+    asks
 }
 
 /// Asks endpoints for their names, the policy and, where no model is here, the model's description.

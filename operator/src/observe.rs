@@ -3,7 +3,7 @@
 use kube::ResourceExt as _;
 use plan::{
     Inputs, Observed, Probe, Valid, World,
-    resources::{Dialling, admin_address, node_table},
+    resources::{Dialling, admin_addresses, node_table},
 };
 
 use crate::{apply::Applied, context::Context, fetch, probe::Target};
@@ -37,7 +37,7 @@ pub async fn rejected(ctx: &Context, inputs: &Inputs) -> Observed {
 async fn probe(ctx: &Context, model: &str, dialling: Dialling, world: &World) -> Vec<Probe> {
     let nodes = node_table(dialling, world).nodes;
     let targets = nodes.into_iter().map(|node| Target {
-        admin: admin_address(&node.name, &world.pods),
+        admin: admin_addresses(&node.name, &world.pods),
         node: node.name,
         url: node.url,
     });

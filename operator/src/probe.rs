@@ -49,8 +49,8 @@ pub struct Target {
     pub node: String,
     /// The address, without a path.
     pub url: String,
-    /// Admin address of a pod that serves there.
-    pub admin: Option<SocketAddr>,
+    /// Admin addresses of the pods that serve there.
+    pub admin: Vec<SocketAddr>,
 }
 
 /// Dials endpoints.
@@ -111,10 +111,7 @@ impl Prober {
         metrics.handshake(reached);
         let mut told = None;
         if reached {
-            told = match admin {
-                Some(admin) => timeout_at(until, self.identity(admin)).await.ok().flatten(),
-                None => None,
-            };
+            told = timeout_at(until, self.identity(&node, &admin)).await.ok().flatten();
             self.fresh().insert(key, Answered { at: Instant::now(), told: told.clone() });
         }
         Probe { node, url, result, told }
@@ -143,10 +140,21 @@ impl Prober {
         }
     }
 
-    /// What the endpoint says of itself.
-    async fn identity(&self, admin: SocketAddr) -> Option<EndpointInfo> {
+    /// What the endpoint of a node says of itself, by the first of its pods that measured something.
+    async fn identity(&self, node: &str, pods: &[SocketAddr]) -> Option<EndpointInfo> {
+        for pod in pods {
+            // The address may be another pod's by now.
+            let told = self.identity_of(*pod).await.filter(|told| told.endpoint_id == node);
+            if told.as_ref().is_some_and(|told| told.service_times.is_some()) {
+                return told;
+            }
+        }
+        None
+    }
+
+    async fn identity_of(&self, pod: SocketAddr) -> Option<EndpointInfo> {
         let request =
-            Request::get(format!("http://{admin}{}", wire::path::ENDPOINT)).body(Empty::new()).ok()?;
+            Request::get(format!("http://{pod}{}", wire::path::ENDPOINT)).body(Empty::new()).ok()?;
         let answer = self.client.request(request).await.ok()?;
         let body = Limited::new(answer.into_body(), IDENTITY_BYTES_MAX).collect().await.ok()?;
         serde_json::from_slice(&body.to_bytes()).ok()

@@ -1,6 +1,6 @@
 //! The admin address: probes, metrics, the end of a drain, and who this is. In: `GET` from the kubelet, from Prometheus and
-//! from the operator, which has no credentials to show to the offload endpoint. Out: yes, no or numbers. No command is taken
-//! here: anyone on the node can reach it.
+//! from the operator, which has no credentials to show to the offload endpoint. Out: yes, no, numbers and names. No command is
+//! taken here: anyone on the node can reach it.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 

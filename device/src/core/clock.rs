@@ -3,7 +3,8 @@
 
 use super::event::Effect;
 use super::outcome::{Ending, Place, Reason};
-use super::request::{LocalRun, OUT_MAX, Request, Sent, Step};
+use super::request::{LocalRun, Request, Step};
+use super::sent::{OUT_MAX, Sent};
 
 /// Kept free between the end of a late local run and the deadline: this much, in microseconds, ...
 const SLACK_LEAST_US: u64 = 4_000;
@@ -40,23 +41,30 @@ impl Request {
         let (is_late, is_silent) = (was_due(&mut sent.doubt_us), was_due(&mut sent.patience_us));
         let sent = *sent;
         if is_silent && !is_alone {
-            self.give_up(step, sent, true);
+            self.leave_silent(step, sent);
         } else if is_silent {
             if let Some(route) = self.next_route(step, self.tried.once)
                 && step.model.budget.retry()
             {
-                self.give_up(step, sent, true);
+                self.leave_silent(step, sent);
                 self.send(step, route);
             }
         } else if is_late
             && is_alone
+            // Else the answer is on its way from here.
+            && !matches!(self.local, LocalRun::Running { .. })
             && step.model.credits.has_one(now_us)
-            && let Some(route) = self.next_route(step, self.tried.once)
+            && let Some(route) = self.second_route(step)
             && step.model.budget.second()
         {
             self.out[place] = Some(Sent { is_doubted: true, ..sent });
             self.send(step, route);
         }
+    }
+
+    fn leave_silent(&mut self, step: &mut Step, sent: Sent) {
+        step.model.look.lost(step.now_us);
+        self.give_up(step, sent, true);
     }
 
     /// Answers at the deadline with what there is.

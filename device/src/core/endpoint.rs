@@ -207,8 +207,11 @@ impl Endpoint {
             self.round_trip(network_us as u64);
         }
         let upload_us = (network_us - self.round_trip_us.mean()).max(network_us / 16.0);
+        let faded = self.signs.has(Signs::FADES);
         if kibibytes >= 1.0 {
             self.uplink.add(now_us, upload_us / kibibytes);
+            let is_slow = faded || FADES_FROM_US < upload_us;
+            self.signs.set(Signs::FADES, is_slow && self.uplink.is_fading(faded));
         }
         if self.service_us == 0.0 {
             self.service_us = exchange.service_us as f32;
@@ -216,10 +219,7 @@ impl Endpoint {
         if self.service_us > 0.0 && exchange.service_us > 0 {
             self.service_share.add(exchange.service_us as f32 / self.service_us);
         }
-        let faded = self.signs.has(Signs::FADES);
-        let fades = FADES_FROM_US < upload_us && self.uplink.is_fading(faded);
-        self.signs.set(Signs::FADES, fades);
-        fades && !faded
+        !faded && self.signs.has(Signs::FADES)
     }
 
     /// Learns from a request of `bytes` that was given up after this time without an answer.
@@ -276,9 +276,9 @@ impl Endpoint {
         self.asked_at = None;
     }
 
-    /// The prober should ask now.
-    pub(super) fn wake(&mut self) {
-        self.asked_at = None;
+    /// The prober should ask now, unless it did within so many microseconds.
+    pub(super) fn wake(&mut self, now_us: u64, every_us: u64) {
+        self.asked_at = self.asked_at.filter(|at| at.age_us(now_us) < every_us);
     }
 
     /// Mean round trip, in microseconds, once one was measured.

@@ -62,6 +62,8 @@ pub enum Effect {
     Cancel {
         /// Which.
         endpoint: EndpointId,
+        /// Whether it was silent: its connections may be dead too.
+        silent: bool,
     },
     /// Send [`Event::Timer`] at this time, in microseconds; replaces the timer before.
     SetTimer {
@@ -72,8 +74,8 @@ pub enum Effect {
     Answer(Verdict),
 }
 
-/// Two endpoints are left and two others asked, the model here begins, and a timer is set.
-const EFFECTS_MAX: usize = 6;
+/// Two endpoints are left and another is asked, the model here begins, and a timer is set.
+const EFFECTS_MAX: usize = 5;
 
 /// The effects of one event, in order.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

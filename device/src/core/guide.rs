@@ -5,7 +5,7 @@ use super::when::When;
 
 /// After a failure, at least this long after the question before, in microseconds: a node that dies is seen by thousands
 /// of devices at once, and those that are left must not be asked by all of them every time.
-const HURRY_EVERY_US: u64 = 2_000_000;
+pub(super) const HURRY_EVERY_US: u64 = 2_000_000;
 
 /// A question that found no answer is asked again after this long, in microseconds, ...
 const AGAIN_US: u64 = 5_000_000;

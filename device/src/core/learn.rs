@@ -63,7 +63,6 @@ pub(super) fn from_answer(
 
 /// An endpoint had not answered a request of `bytes` after this time, in microseconds.
 pub(super) fn from_silence(model: &mut Model, now_us: u64, id: EndpointId, bytes: u32, waited_us: u64) {
-    model.look.lost(now_us);
     model.guide.hurry(now_us);
     if let Some(endpoint) = model.endpoint_mut(id) {
         endpoint.outlasted(now_us, bytes, waited_us);

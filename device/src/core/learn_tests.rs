@@ -120,5 +120,7 @@ fn a_link_that_fades_makes_ready_what_else_there_is_once() {
     assert_eq!(answer(at(6), 100_000), (true, Some(elm)), "it fades");
     assert_eq!(answer(at(7), 160_000), (false, None), "it still does");
     assert_eq!(answer(at(8), 40_000), (false, None));
-    assert_eq!(answer(at(9), 160_000), (true, Some(elm)), "it does again");
+    assert_eq!(answer(at(9), 160_000), (true, None), "it does again, and all were heard a moment ago");
+    assert_eq!(answer(at(10), 40_000), (false, None));
+    assert_eq!(answer(at(40), 160_000), (true, Some(elm)), "and again");
 }

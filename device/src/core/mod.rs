@@ -30,6 +30,7 @@ pub mod profile;
 pub mod radio;
 pub mod request;
 pub mod route;
+mod sent;
 pub mod uplink;
 pub mod when;
 

@@ -9,7 +9,7 @@ use super::credits::Credits;
 use super::endpoint::{Endpoint, EndpointId, LoadSeen};
 use super::estimate::{Estimate, Forecast};
 use super::fleet::{FleetMean, Guesses};
-use super::guide::Guide;
+use super::guide::{Guide, HURRY_EVERY_US};
 use super::look::Look;
 use super::outcome::Reason;
 use super::profile::Profile;
@@ -179,7 +179,9 @@ impl Model {
     pub(super) fn fades(&mut self, now_us: u64, id: EndpointId) {
         self.guide.hurry(now_us);
         let others = (0u8..).zip(&mut self.endpoints).filter(|(index, _)| *index != id.0);
-        others.filter_map(|(_, place)| place.as_mut()).for_each(Endpoint::wake);
+        others
+            .filter_map(|(_, place)| place.as_mut())
+            .for_each(|endpoint| endpoint.wake(now_us, HURRY_EVERY_US));
     }
 
     /// Takes what was learned of an endpoint into the means over all.

@@ -14,22 +14,7 @@ use super::learn;
 use super::model::Model;
 use super::outcome::{Ending, Place, Reason, Verdict};
 use super::route::{self, Route, Set, Tried};
-
-/// Endpoints that may have the same request at the same time: one, and one that is asked beside it.
-pub(super) const OUT_MAX: usize = 2;
-
-/// After this many times the 95th percentile of its expected time another endpoint is asked beside it ...
-const DOUBT_FACTOR: f32 = 2.0;
-
-/// ... and this much, in microseconds.
-const DOUBT_EXTRA_US: u64 = 5_000;
-
-/// An endpoint is silent after this many times the 95th percentile of its expected time: one that is merely slow and is left
-/// has worked in vain, and counts as failed ...
-const PATIENCE_FACTOR: f32 = 3.0;
-
-/// ... and this much, in microseconds.
-const PATIENCE_EXTRA_US: u64 = 10_000;
+use super::sent::{OUT_MAX, Sent};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LocalRun {
@@ -40,18 +25,6 @@ pub(super) enum LocalRun {
     /// Its answer is kept in reserve while the edge is asked for a better one.
     Done,
     Impossible,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Sent {
-    pub(super) endpoint: EndpointId,
-    pub(super) since_us: u64,
-    /// When another endpoint is asked beside it; `None` once that was acted upon, or where it would not help.
-    pub(super) doubt_us: Option<u64>,
-    /// Whether another endpoint was.
-    pub(super) is_doubted: bool,
-    /// When it counts as silent; `None` once that was acted upon.
-    pub(super) patience_us: Option<u64>,
 }
 
 /// One request.
@@ -172,8 +145,7 @@ impl Request {
             self.edge_reason = Reason::LowConfidence;
             return;
         }
-        let escalates = doubtful && step.model.kept_here(step.now_us).is_none();
-        match self.next_route(step, self.tried.once).filter(|_| escalates) {
+        match self.next_route(step, self.tried.once).filter(|_| doubtful) {
             Some(route) => {
                 self.edge_reason = Reason::LowConfidence;
                 self.send(step, route);
@@ -187,8 +159,7 @@ impl Request {
         if self.is_out() {
             return;
         }
-        let allowed = step.model.kept_here(step.now_us).is_none();
-        match self.next_route(step, self.tried.once).filter(|_| allowed) {
+        match self.next_route(step, self.tried.once) {
             Some(route) => {
                 self.edge_reason = Reason::LocalFailed;
                 self.send(step, route);
@@ -209,7 +180,14 @@ impl Request {
             Advice::Local if self.local == LocalRun::Impossible => {
                 self.elsewhere(step, Reason::Refused(outcome));
             }
-            Advice::Local | Advice::Later | Advice::None => self.here(step, Reason::Refused(outcome)),
+            Advice::Local | Advice::Later => self.here(step, Reason::Refused(outcome)),
+            // No endpoint takes this input.
+            Advice::None => {
+                for sent in self.out.into_iter().flatten() {
+                    self.leave(step, sent, false);
+                }
+                self.here(step, Reason::Refused(outcome));
+            }
         }
     }
 
@@ -234,31 +212,35 @@ impl Request {
         }
     }
 
+    /// An endpoint that may still answer in time; with no answer in sight otherwise, an unlikely one is worth the try.
     pub(super) fn next_route(&self, step: &Step, but: Set) -> Option<Route> {
-        if step.model.payload_bytes_max < u64::from(self.start.bytes) {
+        let is_desperate = self.local == LocalRun::Impossible;
+        self.route(step, but).filter(|route| is_desperate || self.is_timely(step, route))
+    }
+
+    /// An endpoint that may still answer in time, to be asked beside another.
+    pub(super) fn second_route(&self, step: &Step) -> Option<Route> {
+        self.route(step, self.tried.once).filter(|route| self.is_timely(step, route))
+    }
+
+    fn route(&self, step: &Step, but: Set) -> Option<Route> {
+        // The owner may have changed that since the request began.
+        let is_kept_here = step.model.kept_here(step.now_us).is_some();
+        let is_too_long = step.model.payload_bytes_max < u64::from(self.start.bytes);
+        if is_kept_here || is_too_long || self.start.deadline_us <= step.now_us {
             return None;
         }
-        let left_us = self.start.deadline_us.saturating_sub(step.now_us);
-        let route = route::pick(step.model, step.now_us, self.start.bytes, but, step.random).ok()?;
-        // With no answer in sight otherwise, an unlikely one is worth the try.
-        let desperate = self.local == LocalRun::Impossible && 0 < left_us;
-        (route.forecast.meets(left_us) || desperate).then_some(route)
+        route::pick(step.model, step.now_us, self.start.bytes, but, step.random).ok()
+    }
+
+    fn is_timely(&self, step: &Step, route: &Route) -> bool {
+        route.forecast.meets(self.start.deadline_us.saturating_sub(step.now_us))
     }
 
     pub(super) fn send(&mut self, step: &mut Step, route: Route) {
-        let Route { endpoint, forecast } = route;
-        let p95_us = forecast.p95_us();
-        let after = |factor: f32, extra_us: u64| Some(step.now_us + (p95_us * factor) as u64 + extra_us);
-        // Another upload beside a long one slows both.
-        let is_upload = forecast.mean_us < 2.0 * forecast.transmit_us;
+        let Route { endpoint, .. } = route;
         let has_others = step.model.endpoints().nth(1).is_some();
-        let sent = Sent {
-            endpoint,
-            since_us: step.now_us,
-            doubt_us: after(DOUBT_FACTOR, DOUBT_EXTRA_US).filter(|_| has_others && !is_upload),
-            is_doubted: false,
-            patience_us: after(PATIENCE_FACTOR, PATIENCE_EXTRA_US),
-        };
+        let sent = Sent::new(step.now_us, route, has_others, self.is_out());
         self.tried.visit(endpoint);
         let free = self.out.iter_mut().find(|place| place.is_none()).expect("nothing is sent beside two");
         *free = Some(sent);
@@ -280,6 +262,12 @@ impl Request {
         self.out.iter().any(Option::is_some)
     }
 
+    /// Whether an endpoint other than this one has it.
+    #[must_use]
+    pub fn is_out_beside(&self, endpoint: EndpointId) -> bool {
+        self.out.iter().flatten().any(|sent| sent.endpoint != endpoint)
+    }
+
     /// Counts a request to `endpoint` as over; false when it has none.
     fn take_back(&mut self, step: &mut Step, endpoint: EndpointId) -> bool {
         let is_there = |place: &&mut Option<Sent>| place.is_some_and(|sent| sent.endpoint == endpoint);
@@ -296,7 +284,7 @@ impl Request {
     /// Stops waiting for what was sent: how long it took is known to be more than this.
     pub(super) fn give_up(&mut self, step: &mut Step, sent: Sent, silent: bool) {
         let Sent { endpoint, since_us, .. } = sent;
-        if !self.leave(step, sent) {
+        if !self.leave(step, sent, silent) {
             return;
         }
         learn::from_silence(step.model, step.now_us, endpoint, self.start.bytes, step.now_us - since_us);
@@ -308,15 +296,15 @@ impl Request {
     /// Another endpoint answered, by the same radio: one that was asked before it is slow by itself, one that was asked after it
     /// need not be.
     fn overtaken(&mut self, step: &mut Step, sent: Sent) {
-        if self.leave(step, sent) && sent.is_doubted {
+        if self.leave(step, sent, sent.is_doubted) && sent.is_doubted {
             learn::from_failure(step.model, step.now_us, step.random, sent.endpoint);
         }
     }
 
-    fn leave(&mut self, step: &mut Step, sent: Sent) -> bool {
+    fn leave(&mut self, step: &mut Step, sent: Sent, silent: bool) -> bool {
         let was_out = self.take_back(step, sent.endpoint);
         if was_out {
-            step.effects.push(Effect::Cancel { endpoint: sent.endpoint });
+            step.effects.push(Effect::Cancel { endpoint: sent.endpoint, silent });
         }
         was_out
     }
@@ -327,13 +315,14 @@ impl Request {
                 if place == Some(Place::Device) { Reason::LocalTooSlow } else { Reason::EdgeSilent };
             return self.end(step, Ending::Late, None, too_slow);
         }
+        let is_late = self.is_due(step.now_us) || self.local_reason == Reason::EdgeSilent;
+        if self.is_out() && !matches!(place, Some(Place::Edge(_))) {
+            step.model.look.lost(step.now_us);
+        }
         for sent in self.out.into_iter().flatten() {
-            let silent = sent.patience_us.is_none_or(|at_us| at_us <= step.now_us)
-                || self.is_due(step.now_us)
-                || self.local_reason == Reason::EdgeSilent;
             match place {
                 Some(Place::Edge(_)) => self.overtaken(step, sent),
-                _ => self.give_up(step, sent, silent),
+                _ => self.give_up(step, sent, sent.is_silent(step.now_us, is_late)),
             }
         }
         match (self.local, place) {

@@ -39,6 +39,8 @@ pub(super) struct World {
     pub(super) random: u64,
     /// What the last request made the device do.
     pub(super) effects: Vec<Effect>,
+    /// Endpoints that have it.
+    out: Vec<EndpointId>,
 }
 
 impl World {
@@ -73,6 +75,7 @@ impl World {
             local_fails: false,
             random: 7,
             effects: Vec::new(),
+            out: Vec::new(),
         }
     }
 
@@ -92,14 +95,16 @@ impl World {
         let random = self.random();
         let (mut request, effects) = Request::start(self.now_us, random, start, &mut self.model);
         self.effects = effects.into_iter().collect();
+        self.out.clear();
         let mut fresh = self.effects.clone();
         let mut agenda: Vec<(u64, Event)> = Vec::new();
         let mut timer = None;
         for _ in 0..100 {
             for effect in std::mem::take(&mut fresh) {
+                self.check_effect(effect);
                 match effect {
                     Effect::SetTimer { at_us } => timer = Some(at_us.max(self.now_us)),
-                    Effect::Cancel { endpoint } => agenda.retain(|(_, event)| !is_from(event, endpoint)),
+                    Effect::Cancel { endpoint, .. } => agenda.retain(|(_, event)| !is_from(event, endpoint)),
                     Effect::Answer(verdict) => return self.judge(start, verdict),
                     Effect::RunLocal => agenda.push(self.local_end()),
                     Effect::Send { endpoint, .. } => agenda.extend(self.remote_end(endpoint, start)),
@@ -113,6 +118,7 @@ impl World {
                 .min_by_key(|(at_us, _)| *at_us)
                 .expect("a timer is always set");
             agenda.retain(|planned| *planned != (at_us, event));
+            self.out.retain(|id| !is_from(&event, *id));
             self.now_us = self.now_us.max(at_us);
             let random = self.random();
             fresh = request.handle(self.now_us, random, event, &mut self.model).into_iter().collect();
@@ -152,6 +158,22 @@ impl World {
 
     pub(super) fn ran_locally(&self) -> bool {
         self.effects.contains(&Effect::RunLocal)
+    }
+
+    /// At most two endpoints have the request at once, none of them twice, and only one that has it is given up.
+    fn check_effect(&mut self, effect: Effect) {
+        match effect {
+            Effect::Send { endpoint, .. } => {
+                assert!(self.out.len() < 2 && !self.out.contains(&endpoint), "{:?}", self.effects);
+                self.out.push(endpoint);
+            }
+            Effect::Cancel { endpoint, .. } => {
+                assert!(self.out.contains(&endpoint), "{:?}", self.effects);
+                self.out.retain(|id| *id != endpoint);
+            }
+            Effect::Answer(_) => assert_eq!(self.effects.last(), Some(&effect), "it is the last"),
+            Effect::RunLocal | Effect::SetTimer { .. } => {}
+        }
     }
 
     fn judge(&self, start: Start, verdict: Verdict) -> Verdict {

@@ -228,6 +228,19 @@ async fn the_last_answer_is_repeated_where_the_owner_wants_that() {
     assert_eq!((repeated.queue, repeated.service), (None, None), "nothing ran for it");
 }
 
+#[tokio::test]
+async fn a_device_that_can_do_nothing_else_asks_for_a_policy_instead_of_one_that_expired() {
+    let file = folder("asks_instead_of_expired").join("policy.json");
+    let edge = Endpoint::start("oak", Script::Secretive);
+    let held = edge.bundle.lock().unwrap().clone();
+    std::fs::write(&file, serde_json::to_vec(&held).unwrap()).unwrap();
+    let two_days_ago = SystemTime::now() - Duration::from_secs(2 * 86_400);
+    File::options().write(true).open(&file).unwrap().set_modified(two_days_ago).unwrap();
+    let device = knowing(&[&edge]).policy_file(&file).build().await.unwrap();
+    edge.turn(Script::Good);
+    check(&device.infer(window(), DEADLINE).await, Some("oak"), "no_local_model");
+}
+
 /// What a device with a policy file of this age answers, where the file says that all stays on the device and `offer`
 /// changes what the edge serves, which says that all goes to the edge.
 async fn offered(test: &str, age: Duration, offer: impl FnOnce(&mut PolicyBundle)) -> Answer {

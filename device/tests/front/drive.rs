@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
-/// A driven core, in a world of one endpoint and a processor.
+/// A driven core, in a world of endpoints that are alike and a processor.
 struct Driven {
     child: Child,
     input: ChildStdin,
@@ -68,17 +68,17 @@ impl Driven {
         let mut effects = self.event(json!({
             "event": "start", "request": request, "deadlineMicroseconds": deadline_us, "bytes": 40_000,
         }));
-        let (mut timer_us, mut edge_us, mut here_us) = (u64::MAX, u64::MAX, u64::MAX);
-        let mut endpoint = Value::Null;
+        let (mut timer_us, mut here_us) = (u64::MAX, u64::MAX);
+        let mut out: Vec<(u64, Value)> = Vec::new();
         let answer = loop {
             for effect in &effects {
                 match effect["effect"].as_str().unwrap() {
                     "runLocal" => here_us = self.now_us + local_us,
                     "send" => {
-                        edge_us = self.now_us + network_us + queue_us + service_us;
-                        endpoint = effect["endpoint"].clone();
+                        let at_us = self.now_us + network_us + queue_us + service_us;
+                        out.push((at_us, effect["endpoint"].clone()));
                     }
-                    "cancel" => edge_us = u64::MAX,
+                    "cancel" => out.retain(|(_, endpoint)| *endpoint != effect["endpoint"]),
                     "setTimer" => timer_us = effect["atMicroseconds"].as_u64().unwrap(),
                     _ => {}
                 }
@@ -86,12 +86,13 @@ impl Driven {
             if let Some(answer) = effects.iter().find(|effect| effect["effect"] == "answer") {
                 break answer.clone();
             }
+            let edge_us = out.first().map_or(u64::MAX, |(at_us, _)| *at_us);
             self.now_us = self.now_us.max(timer_us.min(edge_us).min(here_us));
             effects = if here_us <= self.now_us {
                 here_us = u64::MAX;
                 self.event(json!({ "event": "localDone", "request": request }))
             } else if edge_us <= self.now_us {
-                edge_us = u64::MAX;
+                let (_, endpoint) = out.remove(0);
                 self.event(json!({
                     "event": "remoteAnswered", "request": request, "endpoint": endpoint, "outcome": "served", "bytes": 40_000,
                     "totalMicroseconds": network_us + queue_us + service_us, "queueMicroseconds": queue_us,

@@ -139,6 +139,6 @@ async fn on_a_link_that_fades_the_next_node_is_met_before_the_old_one_is_lost() 
         tries += 1;
     }
     assert_eq!(device.endpoints(), ["oak", "elm"]);
-    assert_eq!(questions(&oak).len(), 2);
+    assert!(2 <= questions(&oak).len());
     until_answered_by("elm", &device).await;
 }

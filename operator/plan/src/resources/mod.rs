@@ -30,7 +30,7 @@ use k8s_openapi::api::{
 
 pub(crate) use containers::{FETCH_NAME, RUNTIME_NAME, SIDECAR_NAME, VERIFY_NAME};
 pub use deletions::Deletion;
-pub use nodes::{Dialling, admin_address, advertised_host, node_table};
+pub use nodes::{Dialling, admin_addresses, advertised_host, node_table};
 pub(crate) use nodes::{is_node_ready, is_pod_ready, zone};
 pub(crate) use spec_hash::spec_hash;
 

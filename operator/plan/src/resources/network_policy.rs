@@ -16,7 +16,7 @@ const NAMESPACE_NAME_LABEL: &str = "kubernetes.io/metadata.name";
 const DNS_PORT: i32 = 53;
 const HTTPS_PORT: i32 = 443;
 
-/// `<name>`: in: devices, and the operator for metrics; out: DNS, peers and the model host.
+/// `<name>`: in: devices, and the operator for metrics and capacity; out: DNS, peers and the model host.
 pub fn network_policy(valid: &Valid, settings: &Settings) -> NetworkPolicy {
     NetworkPolicy {
         metadata: meta::child(valid, valid.name.clone()),

@@ -54,12 +54,12 @@ pub fn advertised_host(node: &Node, kind: NodeAddress) -> Option<String> {
     addresses.iter().find(|one| one.type_ == wanted).map(|one| one.address.clone())
 }
 
-/// Where a pod that serves on this node tells about itself.
+/// Where the pods that serve on this node tell about themselves.
 #[must_use]
-pub fn admin_address(node: &str, pods: &[Pod]) -> Option<SocketAddr> {
-    let pod = pods.iter().find(|pod| is_on(node, pod) && is_pod_ready(pod))?;
-    let ip: IpAddr = pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()?;
-    Some((ip, u16::try_from(ADMIN_PORT).ok()?).into())
+pub fn admin_addresses(node: &str, pods: &[Pod]) -> Vec<SocketAddr> {
+    let serving = pods.iter().filter(|pod| is_on(node, pod) && is_pod_ready(pod));
+    let ips = serving.filter_map(|pod| pod.status.as_ref()?.pod_ip.as_ref()?.parse::<IpAddr>().ok());
+    ips.filter_map(|ip| Some((ip, u16::try_from(ADMIN_PORT).ok()?).into())).collect()
 }
 
 /// Whether the node controller hears from the node.
