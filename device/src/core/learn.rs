@@ -70,6 +70,15 @@ pub(super) fn from_silence(model: &mut Model, now_us: u64, id: EndpointId, bytes
     }
 }
 
+/// Another endpoint answered a request before one that had been asked this much earlier, in microseconds.
+pub(super) fn from_overtaking(model: &mut Model, now_us: u64, random: u32, id: EndpointId, waited_us: u64) {
+    if let Some(endpoint) = model.endpoint_mut(id) {
+        endpoint.overtaken(waited_us);
+        model.learned(now_us);
+    }
+    from_failure(model, now_us, random, id);
+}
+
 /// The connection to an endpoint failed, or it was silent.
 pub(super) fn from_failure(model: &mut Model, now_us: u64, random: u32, id: EndpointId) {
     if let Some(endpoint) = model.endpoint_mut(id) {

@@ -215,12 +215,13 @@ impl Request {
     /// An endpoint that may still answer in time; with no answer in sight otherwise, an unlikely one is worth the try.
     pub(super) fn next_route(&self, step: &Step, but: Set) -> Option<Route> {
         let is_desperate = self.local == LocalRun::Impossible;
-        self.route(step, but).filter(|route| is_desperate || self.is_timely(step, route))
+        self.route(step, but).filter(|route| is_desperate || route.forecast.meets(self.left_us(step)))
     }
 
-    /// An endpoint that may still answer in time, to be asked beside another.
+    /// An endpoint to be asked beside another: more likely than not to be in time.
     pub(super) fn second_route(&self, step: &Step) -> Option<Route> {
-        self.route(step, self.tried.once).filter(|route| self.is_timely(step, route))
+        let left_us = self.left_us(step);
+        self.route(step, self.tried.once).filter(|route| route.forecast.mean_us <= left_us as f32)
     }
 
     fn route(&self, step: &Step, but: Set) -> Option<Route> {
@@ -233,8 +234,8 @@ impl Request {
         route::pick(step.model, step.now_us, self.start.bytes, but, step.random).ok()
     }
 
-    fn is_timely(&self, step: &Step, route: &Route) -> bool {
-        route.forecast.meets(self.start.deadline_us.saturating_sub(step.now_us))
+    fn left_us(&self, step: &Step) -> u64 {
+        self.start.deadline_us.saturating_sub(step.now_us)
     }
 
     pub(super) fn send(&mut self, step: &mut Step, route: Route) {
@@ -297,7 +298,8 @@ impl Request {
     /// need not be.
     fn overtaken(&mut self, step: &mut Step, sent: Sent) {
         if self.leave(step, sent, sent.is_doubted) && sent.is_doubted {
-            learn::from_failure(step.model, step.now_us, step.random, sent.endpoint);
+            let waited_us = step.now_us - sent.since_us;
+            learn::from_overtaking(step.model, step.now_us, step.random, sent.endpoint, waited_us);
         }
     }
 
