@@ -125,7 +125,7 @@ impl Run {
             match effect {
                 Effect::RunLocal => self.run_local(),
                 Effect::Send { endpoint, deadline_us } => self.send(endpoint, deadline_us),
-                Effect::Cancel { endpoint, silent } => self.cancel(endpoint, silent),
+                Effect::Cancel { endpoint } => self.cancel(endpoint),
                 Effect::SetTimer { at_us } => self.timer = self.shared.epoch + Duration::from_micros(at_us),
                 Effect::Answer(verdict) => self.verdict = Some(verdict),
             }
@@ -224,12 +224,9 @@ impl Run {
         self.out.insert(id, task.abort_handle());
     }
 
-    fn cancel(&mut self, id: EndpointId, silent: bool) {
+    fn cancel(&mut self, id: EndpointId) {
         if let Some(task) = self.out.remove(&id) {
             task.abort();
-        }
-        if !silent {
-            return;
         }
         if let Some(entry) = self.shared.lock().directory.get(id) {
             entry.connections.forget_idle();

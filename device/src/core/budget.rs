@@ -56,12 +56,6 @@ impl Budget {
         0.0 <= self.hedges
     }
 
-    /// Takes what asking another endpoint beside one costs; false when it cannot be afforded. Half of the reserve is kept for
-    /// endpoints that fail: what is late may still come.
-    pub fn second(&mut self) -> bool {
-        RETRIES_MAX / 2.0 + 1.0 <= self.retries && self.retry()
-    }
-
     /// Takes what one more try costs; false when it cannot be afforded.
     pub fn retry(&mut self) -> bool {
         let affords = 1.0 <= self.retries;

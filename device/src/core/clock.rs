@@ -1,10 +1,9 @@
-//! What the passing of time means for a request: another endpoint is asked beside one that is late, a silent one is left, the
-//! model on the device starts just in time for one that stays silent, and at the deadline there is an answer.
+//! What the passing of time means for a request: a silent endpoint is left, the model on the device starts just in time
+//! for one that stays silent, and at the deadline there is an answer.
 
 use super::event::Effect;
 use super::outcome::{Ending, Place, Reason};
-use super::request::{LocalRun, Request, Step};
-use super::sent::{OUT_MAX, Sent};
+use super::request::{LocalRun, Request, Sent, Step};
 
 /// Kept free between the end of a late local run and the deadline: this much, in microseconds, ...
 const SLACK_LEAST_US: u64 = 4_000;
@@ -23,8 +22,16 @@ impl Request {
         if self.is_due(step.now_us) {
             return self.close(step);
         }
-        for place in 0..OUT_MAX {
-            self.look_at_one(step, place);
+        if let Some(sent) = self.remote
+            && sent.patience_us.is_some_and(|at_us| at_us <= step.now_us)
+        {
+            self.remote = Some(Sent { patience_us: None, ..sent });
+            if let Some(route) = self.next_route(step, self.tried.once)
+                && step.model.budget.retry()
+            {
+                self.give_up(step, sent, true);
+                self.send(step, route);
+            }
         }
         if self.hedge_at_us(step).is_some_and(|at_us| at_us <= step.now_us) {
             step.model.budget.hedged();
@@ -32,47 +39,12 @@ impl Request {
         }
     }
 
-    /// One that is late is doubted: another is asked beside it. One that is silent is left, if there is another.
-    fn look_at_one(&mut self, step: &mut Step, place: usize) {
-        let now_us = step.now_us;
-        let is_alone = self.out.iter().flatten().count() == 1;
-        let Some(sent) = &mut self.out[place] else { return };
-        let was_due = |at_us: &mut Option<u64>| at_us.take_if(|at_us| *at_us <= now_us).is_some();
-        let (is_late, is_silent) = (was_due(&mut sent.doubt_us), was_due(&mut sent.patience_us));
-        let sent = *sent;
-        if is_silent && !is_alone {
-            self.leave_silent(step, sent);
-        } else if is_silent {
-            if let Some(route) = self.next_route(step, self.tried.once)
-                && step.model.budget.retry()
-            {
-                self.leave_silent(step, sent);
-                self.send(step, route);
-            }
-        } else if is_late
-            && is_alone
-            // Else the answer is on its way from here.
-            && !matches!(self.local, LocalRun::Running { .. })
-            && step.model.credits.has_one(now_us)
-            && let Some(route) = self.second_route(step)
-            && step.model.budget.second()
-        {
-            self.out[place] = Some(Sent { is_doubted: true, ..sent });
-            self.send(step, route);
-        }
-    }
-
-    fn leave_silent(&mut self, step: &mut Step, sent: Sent) {
-        step.model.look.lost(step.now_us);
-        self.give_up(step, sent, true);
-    }
-
     /// Answers at the deadline with what there is.
     fn close(&mut self, step: &mut Step) {
-        match (self.local, self.is_out()) {
+        match (self.local, self.remote) {
             (LocalRun::Done, _) => self.end(step, Ending::Answered, Some(Place::Device), self.local_reason),
-            (_, true) => self.end(step, Ending::Late, None, Reason::EdgeSilent),
-            (_, false) => self.end(step, Ending::Late, None, Reason::LocalTooSlow),
+            (_, Some(_)) => self.end(step, Ending::Late, None, Reason::EdgeSilent),
+            (_, None) => self.end(step, Ending::Late, None, Reason::LocalTooSlow),
         }
     }
 
@@ -86,7 +58,7 @@ impl Request {
     fn hedge_at_us(&self, step: &Step) -> Option<u64> {
         let forecast = step.model.here(step.now_us).ok()?;
         let in_vain = self.start.deadline_us < step.now_us + forecast.mean_us as u64;
-        if self.local != LocalRun::Idle || !self.is_out() || in_vain {
+        if self.local != LocalRun::Idle || self.remote.is_none() || in_vain {
             return None;
         }
         let needed_us = forecast.p95_us() as u64 + self.slack_us;
@@ -100,8 +72,7 @@ impl Request {
         let slack_us = if self.local == LocalRun::Done { self.slack_us } else { 0 };
         let due_us = self.start.deadline_us.saturating_sub(slack_us);
         let hedge_us = self.hedge_at_us(step).unwrap_or(due_us);
-        let looks = self.out.iter().flatten().flat_map(|sent| [sent.doubt_us, sent.patience_us]);
-        let at_us = looks.flatten().fold(due_us.min(hedge_us), u64::min);
-        step.effects.push(Effect::SetTimer { at_us });
+        let patience_us = self.remote.and_then(|sent| sent.patience_us).unwrap_or(due_us);
+        step.effects.push(Effect::SetTimer { at_us: due_us.min(hedge_us).min(patience_us) });
     }
 }

@@ -301,13 +301,6 @@ impl Endpoint {
         }
     }
 
-    /// Another one, asked later, answered before it after this time. Until it tells something newer it is taken to make wait for
-    /// that long.
-    pub fn overtaken(&mut self, waited_us: u64) {
-        let wait_us = waited_us as f32 - self.round_trip_us.mean();
-        self.wait_us = self.wait_us.max(wait_us.clamp(FULL_US.0, FULL_US.1));
-    }
-
     /// A probe left for this endpoint.
     pub fn asked(&mut self, now_us: u64) {
         self.asked_at = Some(When::at(now_us));

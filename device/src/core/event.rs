@@ -62,8 +62,6 @@ pub enum Effect {
     Cancel {
         /// Which.
         endpoint: EndpointId,
-        /// Whether it was silent: its connections may be dead too.
-        silent: bool,
     },
     /// Send [`Event::Timer`] at this time, in microseconds; replaces the timer before.
     SetTimer {
@@ -74,13 +72,10 @@ pub enum Effect {
     Answer(Verdict),
 }
 
-/// Two endpoints are left and another is asked, the model here begins, and a timer is set.
-const EFFECTS_MAX: usize = 5;
-
 /// The effects of one event, in order.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Effects {
-    items: [Option<Effect>; EFFECTS_MAX],
+    items: [Option<Effect>; 5],
     count: usize,
 }
 
@@ -93,7 +88,7 @@ impl Effects {
 
 impl IntoIterator for Effects {
     type Item = Effect;
-    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<Effect>, EFFECTS_MAX>>;
+    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<Effect>, 5>>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.items.into_iter().flatten()

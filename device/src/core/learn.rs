@@ -63,20 +63,12 @@ pub(super) fn from_answer(
 
 /// An endpoint had not answered a request of `bytes` after this time, in microseconds.
 pub(super) fn from_silence(model: &mut Model, now_us: u64, id: EndpointId, bytes: u32, waited_us: u64) {
+    model.look.lost(now_us);
     model.guide.hurry(now_us);
     if let Some(endpoint) = model.endpoint_mut(id) {
         endpoint.outlasted(now_us, bytes, waited_us);
         model.learned(now_us);
     }
-}
-
-/// Another endpoint answered a request before one that had been asked this much earlier, in microseconds.
-pub(super) fn from_overtaking(model: &mut Model, now_us: u64, random: u32, id: EndpointId, waited_us: u64) {
-    if let Some(endpoint) = model.endpoint_mut(id) {
-        endpoint.overtaken(waited_us);
-        model.learned(now_us);
-    }
-    from_failure(model, now_us, random, id);
 }
 
 /// The connection to an endpoint failed, or it was silent.

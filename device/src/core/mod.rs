@@ -30,7 +30,6 @@ pub mod profile;
 pub mod radio;
 pub mod request;
 pub mod route;
-mod sent;
 pub mod uplink;
 pub mod when;
 
@@ -42,7 +41,5 @@ mod learn_tests;
 mod model_tests;
 #[cfg(test)]
 mod request_tests;
-#[cfg(test)]
-mod second_tests;
 #[cfg(test)]
 mod world;

@@ -14,7 +14,13 @@ use super::learn;
 use super::model::Model;
 use super::outcome::{Ending, Place, Reason, Verdict};
 use super::route::{self, Route, Set, Tried};
-use super::sent::{OUT_MAX, Sent};
+
+/// An endpoint is silent after this many times the 95th percentile of its expected time: one that is merely slow and is left
+/// has worked in vain, and counts as failed ...
+const PATIENCE_FACTOR: f32 = 3.0;
+
+/// ... and this much, in microseconds.
+const PATIENCE_EXTRA_US: u64 = 10_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LocalRun {
@@ -27,13 +33,21 @@ pub(super) enum LocalRun {
     Impossible,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sent {
+    pub(super) endpoint: EndpointId,
+    pub(super) since_us: u64,
+    /// When it counts as silent; `None` once that was acted upon.
+    pub(super) patience_us: Option<u64>,
+}
+
 /// One request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     pub(super) start: Start,
     pub(super) slack_us: u64,
     pub(super) local: LocalRun,
-    pub(super) out: [Option<Sent>; OUT_MAX],
+    pub(super) remote: Option<Sent>,
     pub(super) tried: Tried,
     pub(super) local_reason: Reason,
     edge_reason: Reason,
@@ -59,7 +73,7 @@ impl Request {
             start,
             slack_us: clock::slack_us(start.deadline_us.saturating_sub(now_us)),
             local: if inputs.local.is_ok() { LocalRun::Idle } else { LocalRun::Impossible },
-            out: [None; OUT_MAX],
+            remote: None,
             tried: Tried::default(),
             local_reason: reason,
             edge_reason: reason,
@@ -125,10 +139,8 @@ impl Request {
     /// The caller left without waiting for the answer.
     pub fn abandon(&mut self, model: &mut Model) {
         self.is_over = true;
-        for sent in self.out.iter_mut().filter_map(Option::take) {
-            if let Some(endpoint) = model.endpoint_mut(sent.endpoint) {
-                endpoint.returned();
-            }
+        if let Some(endpoint) = self.remote.take().and_then(|sent| model.endpoint_mut(sent.endpoint)) {
+            endpoint.returned();
         }
     }
 
@@ -140,7 +152,7 @@ impl Request {
         let doubtful = confidence.is_some_and(|confidence| {
             confidence * 100.0 < f32::from(step.model.policy.escalate_below_confidence_percent)
         });
-        if doubtful && self.is_out() {
+        if doubtful && self.remote.is_some() {
             // The edge is at it already: its answer is waited for as one that was asked for after this.
             self.edge_reason = Reason::LowConfidence;
             return;
@@ -156,7 +168,7 @@ impl Request {
 
     fn local_failed(&mut self, step: &mut Step) {
         self.local = LocalRun::Impossible;
-        if self.is_out() {
+        if self.remote.is_some() {
             return;
         }
         match self.next_route(step, self.tried.once) {
@@ -180,31 +192,22 @@ impl Request {
             Advice::Local if self.local == LocalRun::Impossible => {
                 self.elsewhere(step, Reason::Refused(outcome));
             }
-            Advice::Local | Advice::Later => self.here(step, Reason::Refused(outcome)),
-            // No endpoint takes this input.
-            Advice::None => {
-                for sent in self.out.into_iter().flatten() {
-                    self.leave(step, sent, false);
-                }
-                self.here(step, Reason::Refused(outcome));
-            }
+            Advice::Local | Advice::Later | Advice::None => self.here(step, Reason::Refused(outcome)),
         }
     }
 
     /// Another endpoint while time remains, else once more one that was silent or broke, else the device.
     fn elsewhere(&mut self, step: &mut Step, reason: Reason) {
         let Tried { once, for_good } = self.tried;
-        let is_out = self.is_out();
-        match self.next_route(step, once).or_else(|| self.next_route(step, for_good).filter(|_| !is_out)) {
+        match self.next_route(step, once).or_else(|| self.next_route(step, for_good)) {
             Some(route) if step.model.budget.retry() => self.send(step, route),
             _ => self.here(step, reason),
         }
     }
 
-    /// The device, if it can; its answer in reserve, if there is one. Nothing more as long as another endpoint may answer.
+    /// The device, if it can; its answer in reserve, if there is one.
     fn here(&mut self, step: &mut Step, reason: Reason) {
         match self.local {
-            _ if self.is_out() => {}
             LocalRun::Done => self.end(step, Ending::Answered, Some(Place::Device), self.local_reason),
             LocalRun::Idle => self.run_local(step, reason),
             LocalRun::Running { .. } => {}
@@ -212,39 +215,25 @@ impl Request {
         }
     }
 
-    /// An endpoint that may still answer in time; with no answer in sight otherwise, an unlikely one is worth the try.
     pub(super) fn next_route(&self, step: &Step, but: Set) -> Option<Route> {
-        let is_desperate = self.local == LocalRun::Impossible;
-        self.route(step, but).filter(|route| is_desperate || route.forecast.meets(self.left_us(step)))
-    }
-
-    /// An endpoint to be asked beside another: more likely than not to be in time.
-    pub(super) fn second_route(&self, step: &Step) -> Option<Route> {
-        let left_us = self.left_us(step);
-        self.route(step, self.tried.once).filter(|route| route.forecast.mean_us <= left_us as f32)
-    }
-
-    fn route(&self, step: &Step, but: Set) -> Option<Route> {
         // The owner may have changed that since the request began.
         let is_kept_here = step.model.kept_here(step.now_us).is_some();
-        let is_too_long = step.model.payload_bytes_max < u64::from(self.start.bytes);
-        if is_kept_here || is_too_long || self.start.deadline_us <= step.now_us {
+        if is_kept_here || step.model.payload_bytes_max < u64::from(self.start.bytes) {
             return None;
         }
-        route::pick(step.model, step.now_us, self.start.bytes, but, step.random).ok()
-    }
-
-    fn left_us(&self, step: &Step) -> u64 {
-        self.start.deadline_us.saturating_sub(step.now_us)
+        let left_us = self.start.deadline_us.saturating_sub(step.now_us);
+        let route = route::pick(step.model, step.now_us, self.start.bytes, but, step.random).ok()?;
+        // With no answer in sight otherwise, an unlikely one is worth the try.
+        let desperate = self.local == LocalRun::Impossible && 0 < left_us;
+        (route.forecast.meets(left_us) || desperate).then_some(route)
     }
 
     pub(super) fn send(&mut self, step: &mut Step, route: Route) {
-        let Route { endpoint, .. } = route;
-        let has_others = step.model.endpoints().nth(1).is_some();
-        let sent = Sent::new(step.now_us, route, has_others, self.is_out());
+        let Route { endpoint, forecast } = route;
+        let patience_us = (forecast.p95_us() * PATIENCE_FACTOR) as u64 + PATIENCE_EXTRA_US;
         self.tried.visit(endpoint);
-        let free = self.out.iter_mut().find(|place| place.is_none()).expect("nothing is sent beside two");
-        *free = Some(sent);
+        self.remote =
+            Some(Sent { endpoint, since_us: step.now_us, patience_us: Some(step.now_us + patience_us) });
         if let Some(known) = step.model.endpoint_mut(endpoint) {
             known.sent();
         }
@@ -258,22 +247,11 @@ impl Request {
         step.effects.push(Effect::RunLocal);
     }
 
-    /// Whether any endpoint has it.
-    pub(super) fn is_out(&self) -> bool {
-        self.out.iter().any(Option::is_some)
-    }
-
-    /// Whether an endpoint other than this one has it.
-    #[must_use]
-    pub fn is_out_beside(&self, endpoint: EndpointId) -> bool {
-        self.out.iter().flatten().any(|sent| sent.endpoint != endpoint)
-    }
-
-    /// Counts a request to `endpoint` as over; false when it has none.
+    /// Counts a request to `endpoint` as over; false when it is not the one that is out.
     fn take_back(&mut self, step: &mut Step, endpoint: EndpointId) -> bool {
-        let is_there = |place: &&mut Option<Sent>| place.is_some_and(|sent| sent.endpoint == endpoint);
-        let out = self.out.iter_mut().find(is_there).and_then(Option::take);
+        let out = self.remote.filter(|sent| sent.endpoint == endpoint);
         if let Some(sent) = out {
+            self.remote = None;
             step.model.exchanged(step.now_us, sent.since_us, endpoint, self.start.bytes);
             if let Some(known) = step.model.endpoint_mut(endpoint) {
                 known.returned();
@@ -285,30 +263,14 @@ impl Request {
     /// Stops waiting for what was sent: how long it took is known to be more than this.
     pub(super) fn give_up(&mut self, step: &mut Step, sent: Sent, silent: bool) {
         let Sent { endpoint, since_us, .. } = sent;
-        if !self.leave(step, sent, silent) {
+        if !self.take_back(step, endpoint) {
             return;
         }
         learn::from_silence(step.model, step.now_us, endpoint, self.start.bytes, step.now_us - since_us);
         if silent {
             learn::from_failure(step.model, step.now_us, step.random, endpoint);
         }
-    }
-
-    /// Another endpoint answered, by the same radio: one that was asked before it is slow by itself, one that was asked after it
-    /// need not be.
-    fn overtaken(&mut self, step: &mut Step, sent: Sent) {
-        if self.leave(step, sent, sent.is_doubted) && sent.is_doubted {
-            let waited_us = step.now_us - sent.since_us;
-            learn::from_overtaking(step.model, step.now_us, step.random, sent.endpoint, waited_us);
-        }
-    }
-
-    fn leave(&mut self, step: &mut Step, sent: Sent, silent: bool) -> bool {
-        let was_out = self.take_back(step, sent.endpoint);
-        if was_out {
-            step.effects.push(Effect::Cancel { endpoint: sent.endpoint, silent });
-        }
-        was_out
+        step.effects.push(Effect::Cancel { endpoint });
     }
 
     pub(super) fn end(&mut self, step: &mut Step, ending: Ending, place: Option<Place>, reason: Reason) {
@@ -317,15 +279,11 @@ impl Request {
                 if place == Some(Place::Device) { Reason::LocalTooSlow } else { Reason::EdgeSilent };
             return self.end(step, Ending::Late, None, too_slow);
         }
-        let is_late = self.is_due(step.now_us) || self.local_reason == Reason::EdgeSilent;
-        if self.is_out() && !matches!(place, Some(Place::Edge(_))) {
-            step.model.look.lost(step.now_us);
-        }
-        for sent in self.out.into_iter().flatten() {
-            match place {
-                Some(Place::Edge(_)) => self.overtaken(step, sent),
-                _ => self.give_up(step, sent, sent.is_silent(step.now_us, is_late)),
-            }
+        if let Some(sent) = self.remote {
+            let silent = sent.patience_us.is_none_or(|at_us| at_us <= step.now_us)
+                || self.is_due(step.now_us)
+                || self.local_reason == Reason::EdgeSilent;
+            self.give_up(step, sent, silent);
         }
         match (self.local, place) {
             (LocalRun::Running { .. }, _) => step.model.wasted(),

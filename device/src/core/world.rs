@@ -39,8 +39,8 @@ pub(super) struct World {
     pub(super) random: u64,
     /// What the last request made the device do.
     pub(super) effects: Vec<Effect>,
-    /// Endpoints that have it.
-    out: Vec<EndpointId>,
+    /// The endpoint that has it.
+    out: Option<EndpointId>,
 }
 
 impl World {
@@ -75,7 +75,7 @@ impl World {
             local_fails: false,
             random: 7,
             effects: Vec::new(),
-            out: Vec::new(),
+            out: None,
         }
     }
 
@@ -95,7 +95,7 @@ impl World {
         let random = self.random();
         let (mut request, effects) = Request::start(self.now_us, random, start, &mut self.model);
         self.effects = effects.into_iter().collect();
-        self.out.clear();
+        self.out = None;
         let mut fresh = self.effects.clone();
         let mut agenda: Vec<(u64, Event)> = Vec::new();
         let mut timer = None;
@@ -104,7 +104,7 @@ impl World {
                 self.check_effect(effect);
                 match effect {
                     Effect::SetTimer { at_us } => timer = Some(at_us.max(self.now_us)),
-                    Effect::Cancel { endpoint, .. } => agenda.retain(|(_, event)| !is_from(event, endpoint)),
+                    Effect::Cancel { endpoint } => agenda.retain(|(_, event)| !is_from(event, endpoint)),
                     Effect::Answer(verdict) => return self.judge(start, verdict),
                     Effect::RunLocal => agenda.push(self.local_end()),
                     Effect::Send { endpoint, .. } => agenda.extend(self.remote_end(endpoint, start)),
@@ -118,7 +118,7 @@ impl World {
                 .min_by_key(|(at_us, _)| *at_us)
                 .expect("a timer is always set");
             agenda.retain(|planned| *planned != (at_us, event));
-            self.out.retain(|id| !is_from(&event, *id));
+            self.out.take_if(|id| is_from(&event, *id));
             self.now_us = self.now_us.max(at_us);
             let random = self.random();
             fresh = request.handle(self.now_us, random, event, &mut self.model).into_iter().collect();
@@ -160,16 +160,15 @@ impl World {
         self.effects.contains(&Effect::RunLocal)
     }
 
-    /// At most two endpoints have the request at once, none of them twice, and only one that has it is given up.
+    /// One endpoint has the request at a time, only one that has it is given up, and the answer comes last.
     fn check_effect(&mut self, effect: Effect) {
         match effect {
             Effect::Send { endpoint, .. } => {
-                assert!(self.out.len() < 2 && !self.out.contains(&endpoint), "{:?}", self.effects);
-                self.out.push(endpoint);
+                assert_eq!(self.out, None, "{:?}", self.effects);
+                self.out = Some(endpoint);
             }
-            Effect::Cancel { endpoint, .. } => {
-                assert!(self.out.contains(&endpoint), "{:?}", self.effects);
-                self.out.retain(|id| *id != endpoint);
+            Effect::Cancel { endpoint } => {
+                assert_eq!(self.out.take(), Some(endpoint), "{:?}", self.effects);
             }
             Effect::Answer(_) => assert_eq!(self.effects.last(), Some(&effect), "it is the last"),
             Effect::RunLocal | Effect::SetTimer { .. } => {}

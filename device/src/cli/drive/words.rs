@@ -144,7 +144,7 @@ pub(super) fn told(request: u64, effect: Effect) -> Value {
         Effect::Send { endpoint, deadline_us } => json!({
             "effect": "send", "request": request, "endpoint": endpoint.0, "deadlineMicroseconds": deadline_us,
         }),
-        Effect::Cancel { endpoint, .. } => {
+        Effect::Cancel { endpoint } => {
             json!({ "effect": "cancel", "request": request, "endpoint": endpoint.0 })
         }
         Effect::SetTimer { at_us } => {

@@ -84,7 +84,7 @@ impl Longshore {
         for effect in effects {
             match effect {
                 Effect::Send { endpoint, .. } => moment.order(Order::Send(self.server(endpoint))),
-                Effect::Cancel { endpoint, .. } => moment.order(Order::Cancel(self.server(endpoint))),
+                Effect::Cancel { endpoint } => moment.order(Order::Cancel(self.server(endpoint))),
                 Effect::SetTimer { at_us } => moment.order(Order::Wake(at_us as f64 / 1e6)),
                 Effect::RunLocal => {}
                 Effect::Answer(answer) => {
@@ -158,15 +158,8 @@ impl Policy for Longshore {
         };
         let load = answer.report.as_ref().map(load);
         let outcome = answer.outcome;
-        let mut requests = self.requests.iter();
-        let is_out_beside =
-            requests.any(|(key, request)| *key == moment.query && request.is_out_beside(endpoint));
         let verdict = self.handle(moment, Event::RemoteAnswered { endpoint, outcome, exchange, load });
-        // What another may still answer is waited for.
-        if !is_out_beside
-            && outcome.row().advice == Advice::Local
-            && moment.now + self.local <= moment.deadline
-        {
+        if outcome.row().advice == Advice::Local && moment.now + self.local <= moment.deadline {
             return self.take_advice(moment);
         }
         verdict

@@ -167,7 +167,7 @@ impl<S: Server> World<S> {
         let counts = self.counts.contains(&self.now);
         self.open += u64::from(counts);
         self.tally.queries += u64::from(counts);
-        let query = Query { client, since, deadline, work, attempts: [None; 2], sent: 0, counts };
+        let query = Query { client, since, deadline, work, attempt: None, sent: 0, counts };
         let key = self.queries.insert(query);
         self.agenda.plan_in(Lane::Deadlines, deadline, Event::Expires(key));
         self.start(key);
@@ -178,7 +178,7 @@ impl<S: Server> World<S> {
         let (server, query) = (attempt.server, self.queries.get(attempt.query));
         self.on_the_way[server] -= 1;
         // Its client may have stopped waiting while it was on its way.
-        let Some(query) = query.filter(|query| query.waits_for(key)) else {
+        let Some(query) = query.filter(|query| query.attempt == Some(key)) else {
             self.attempts.remove(key);
             return;
         };
@@ -206,7 +206,8 @@ impl<S: Server> World<S> {
     /// A server answers: well, or not.
     fn answer(&mut self, ended: Ended) {
         let Some(attempt) = self.attempts.get_mut(ended.key) else { return };
-        let Some(query) = self.queries.get(attempt.query).filter(|query| query.waits_for(ended.key)) else {
+        let Some(query) = self.queries.get(attempt.query).filter(|query| query.attempt == Some(ended.key))
+        else {
             self.attempts.remove(ended.key);
             return;
         };

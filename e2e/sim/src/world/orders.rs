@@ -82,7 +82,8 @@ impl<S: Server> World<S> {
         let Some(query) = self.queries.get_mut(key) else { return };
         let attempt = Attempt { query: key, server, since: self.now, place: Place::Going };
         let attempt = self.attempts.insert(attempt);
-        query.begin(attempt);
+        query.attempt = Some(attempt);
+        query.sent += 1;
         self.on_the_way[server] += 1;
         self.tally.sends[server].push(self.now as f32);
         let way = self.network.one_way(query.client, server);
@@ -118,9 +119,7 @@ impl<S: Server> World<S> {
     /// The client no longer wants what it sent to a server.
     fn give_up(&mut self, key: QueryKey, server: usize) {
         let Some(query) = self.queries.get_mut(key) else { return };
-        let there = query.attempts.into_iter().flatten().find(|key| self.attempts[*key].server == server);
-        if let Some(attempt) = there {
-            query.end(attempt);
+        if let Some(attempt) = query.attempt.take_if(|attempt| self.attempts[*attempt].server == server) {
             let way = self.network.one_way(query.client, server);
             self.agenda.plan(self.now + way, Event::Cancels(attempt));
         }
@@ -149,8 +148,10 @@ impl<S: Server> World<S> {
         else {
             return;
         };
-        let Some(waiting) = self.queries.get_mut(query).filter(|query| query.waits_for(key)) else { return };
-        waiting.end(key);
+        if self.queries.get(query).is_none_or(|query| query.attempt != Some(key)) {
+            return;
+        }
+        self.queries[query].attempt = None;
         let answer = Answer {
             server,
             outcome: ended.outcome,
@@ -169,15 +170,13 @@ impl<S: Server> World<S> {
     /// The deadline: server and client both know it.
     pub(super) fn expires(&mut self, key: QueryKey) {
         let Some(query) = self.queries.get(key) else { return };
-        let attempts = query.attempts;
-        for attempt in attempts.into_iter().flatten() {
+        if let Some(attempt) = query.attempt {
             let Attempt { server, since, .. } = self.attempts[attempt];
             let (total, outcome) = (self.now - since, Outcome::Expired);
             let answer = Answer { server, outcome, total, queue: 0.0, service: 0.0, report: None };
             self.ask(key, |policy, moment| policy.answered(moment, &answer));
             self.cancels(attempt);
-        }
-        if attempts == [None; 2] {
+        } else {
             self.ask(key, |policy, moment| policy.woken(moment));
         }
         self.finish(key, End::Late);

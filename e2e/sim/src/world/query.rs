@@ -28,32 +28,12 @@ pub struct Query {
     pub deadline: f64,
     /// Seconds of one core.
     pub work: f64,
-    /// Where it is now: at one server or, of policies that ask another beside it, at two.
-    pub attempts: [Option<AttemptKey>; 2],
+    /// Where it is now; none in between.
+    pub attempt: Option<AttemptKey>,
     /// How often it was sent.
     pub sent: u32,
     /// Whether it counts: it came after the warm-up.
     pub counts: bool,
-}
-
-impl Query {
-    /// Whether this attempt still counts.
-    #[must_use]
-    pub fn waits_for(&self, key: AttemptKey) -> bool {
-        self.attempts.contains(&Some(key))
-    }
-
-    /// One more attempt. Panics beside two others: a policy that sends a third has not given one up.
-    pub fn begin(&mut self, key: AttemptKey) {
-        let free = self.attempts.iter_mut().find(|place| place.is_none());
-        *free.expect("at most two attempts at once") = Some(key);
-        self.sent += 1;
-    }
-
-    /// An attempt no longer counts.
-    pub fn end(&mut self, key: AttemptKey) {
-        self.attempts.iter_mut().filter(|place| **place == Some(key)).for_each(|place| *place = None);
-    }
 }
 
 /// Where an attempt is.
