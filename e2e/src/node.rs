@@ -115,12 +115,13 @@ impl Drop for Paused {
 pub struct Slowed(String);
 
 impl Slowed {
-    /// Takes most of its processor time from a node.
+    /// Takes most of its processor time from a node: so much that it is slow on a quick machine too, for its devices with the
+    /// slowest links as well.
     ///
     /// # Errors
     /// When docker refuses.
     pub fn new(node: &str) -> Result<Self> {
-        docker(&["update", "--cpu-period", "100000", "--cpu-quota", "10000", node])?;
+        docker(&["update", "--cpu-period", "100000", "--cpu-quota", "4000", node])?;
         Ok(Self(node.into()))
     }
 }

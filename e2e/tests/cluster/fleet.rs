@@ -33,11 +33,11 @@ pub fn a_hundred_devices(namespace: &str) -> Result<()> {
     let nodes = serving_nodes(&ready);
     let field = Field::place(&ready)?;
     field.everybody_is_answered()?;
-    field.spreads_over(&nodes)?;
-    field.sheds_a_slow_one(&nodes[0])?;
-    field.survives_the_death_of(&nodes[1])?;
-    field.moves_away_from(&nodes[2], &endpoints(&ready)[2])?;
-    routes_without_a_control_plane(&ready)?;
+    field.lost_nothing_while("the load spreads", || field.spreads_over(&nodes))?;
+    field.lost_nothing_while("a node is slow", || field.sheds_a_slow_one(&nodes[0]))?;
+    field.lost_nothing_while("a node is cut", || field.survives_the_death_of(&nodes[1]))?;
+    field.lost_nothing_while("devices move", || field.moves_away_from(&nodes[2], &endpoints(&ready)[2]))?;
+    field.lost_nothing_while("the control plane is away", || routes_without_a_control_plane(&ready))?;
     field.lost_nothing()
 }
 
@@ -167,6 +167,21 @@ impl Field {
             late.filter(|(_, line)| line["endpoint"] == node).count()
         };
         ensure!(movers.iter().map(from_there).sum::<usize>() == 0, "answers from where nothing leads");
+        Ok(())
+    }
+
+    /// Every request that ends while something happens is answered.
+    fn lost_nothing_while(&self, what: &str, happens: impl FnOnce() -> Result<()>) -> Result<()> {
+        let since = Instant::now();
+        happens()?;
+        let timed = self.0.iter().flat_map(|placed| placed.watch.timed());
+        let (times, lines): (Vec<Instant>, Vec<Value>) = timed.filter(|(at, _)| since <= *at).unzip();
+        let lost = not_answered(&lines);
+        let seconds = since.elapsed().as_secs_f32();
+        println!("    while {what}: {seconds:.1} s, {} requests, {} lost", lines.len(), lost.len());
+        let when = times.iter().zip(&lines).filter(|(_, line)| lost.contains(line));
+        let when: Vec<f32> = when.map(|(at, _)| (*at - since).as_secs_f32()).collect();
+        ensure!(lost.is_empty(), "lost while {what}, after {when:.1?} s: {lost:?}");
         Ok(())
     }
 
