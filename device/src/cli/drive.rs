@@ -102,40 +102,37 @@ impl Driven {
                 Ok(words::nothing())
             }
             Word::Tick => Ok(self.curiosity(now_us, random)),
+            Word::Forecast { bytes } => Ok(self.forecast(now_us, random, bytes)),
+            word => self.knowledge(now_us, random, word),
+        }
+    }
+
+    /// What no request is about.
+    fn knowledge(&mut self, now_us: u64, random: u32, word: Word) -> Result<Value, String> {
+        match word {
             Word::Probed { endpoint, question, round_trip_microseconds, load } => {
                 let question = asked(&question)?;
                 let found = round_trip_microseconds.map(|us| (us, load.into()));
                 self.model.probed(now_us, random, (EndpointId(endpoint), question), found);
-                Ok(words::nothing())
             }
             Word::Routed { endpoint, age_microseconds, load } => {
                 let at_us = now_us.saturating_sub(age_microseconds);
                 self.model.routed(now_us, EndpointId(endpoint), at_us, load.into());
-                Ok(words::nothing())
             }
-            Word::Resolved { ttl_microseconds } => {
-                self.model.guide.answered(now_us, ttl_microseconds);
-                Ok(words::nothing())
-            }
+            Word::Resolved { ttl_microseconds } => self.model.guide.answered(now_us, ttl_microseconds),
             Word::Met { round_trip_microseconds, load } => {
                 let endpoint = self.model.add_endpoint().ok_or("there is room for 16 endpoints")?;
                 self.model.met(now_us, endpoint, round_trip_microseconds, load.into());
-                Ok(json!({ "effects": [{ "effect": "added", "endpoint": endpoint.0 }] }))
+                return Ok(json!({ "effects": [{ "effect": "added", "endpoint": endpoint.0 }] }));
             }
-            Word::Removed { endpoint } => {
-                self.model.remove_endpoint(EndpointId(endpoint));
-                Ok(words::nothing())
-            }
+            Word::Removed { endpoint } => self.model.remove_endpoint(EndpointId(endpoint)),
             Word::Credited { requests, period_microseconds, until_microseconds } => {
                 self.model.credits.grant(now_us, until_microseconds, requests, period_microseconds);
-                Ok(words::nothing())
             }
-            Word::Moved => {
-                self.model.moved(now_us);
-                Ok(words::nothing())
-            }
-            Word::Forecast { bytes } => Ok(self.forecast(now_us, random, bytes)),
+            Word::Moved => self.model.moved(now_us),
+            _ => return Err("an event of requests".into()),
         }
+        Ok(words::nothing())
     }
 
     fn begin(&mut self, word: Word) -> Result<Value, String> {
