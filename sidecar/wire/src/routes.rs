@@ -1,7 +1,7 @@
 //! `POST /v1alpha1/routes:resolve`: which endpoints a device should use; and `GET /v1alpha1/routes`: what a sidecar tells
 //! its peers. Names follow the `CAMARA` simple edge discovery API where it has a word.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::{Digest, LoadReport, bundle::DataClass};
 
@@ -68,11 +68,21 @@ pub struct Observed {
     /// Which.
     pub endpoint_id: String,
     /// Round trip, in milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "in_range", skip_serializing_if = "Option::is_none")]
     pub rtt_milliseconds: Option<f32>,
     /// Uplink, in kbit/s.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "in_range", skip_serializing_if = "Option::is_none")]
     pub uplink_kilobits_per_second: Option<f32>,
+}
+
+/// A number that is too large for its type is read as infinite, which JSON cannot say again: it is refused as other numbers that
+/// are too large are.
+fn in_range<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f32>, D::Error> {
+    let number = Option::<f32>::deserialize(deserializer)?;
+    if number.is_some_and(f32::is_infinite) {
+        return Err(D::Error::custom("number out of range"));
+    }
+    Ok(number)
 }
 
 /// The answer: endpoints in the order in which to try them.

@@ -1,6 +1,8 @@
 //! Paths, names, digests and load reports: what is read and what is not.
 
-use wire::{Digest, LoadReport, grpc, load::NamedMetrics, name, path, path::Target, protobuf};
+use wire::{
+    Digest, LoadReport, grpc, load::NamedMetrics, name, path, path::Target, protobuf, routes::RouteQuestion,
+};
 
 #[track_caller]
 fn check(path: &str, want: Option<Target>) {
@@ -257,4 +259,20 @@ fn times_and_frames_of_grpc() {
     assert_eq!(grpc::FrameHead::parse(&[0; 4]), None);
     let long = protobuf::text(&"x".repeat(300));
     assert_eq!(long[..3], [0x0a, 0xac, 0x02], "300 as two bytes");
+}
+
+#[test]
+fn a_measurement_that_is_too_large_is_refused() {
+    for key in ["rttMilliseconds", "uplinkKilobitsPerSecond"] {
+        let question = |number: &str| {
+            let observed = format!(r#"{{"endpointId":"e","{key}":{number}}}"#);
+            let text = format!(r#"{{"model":{{"name":"m"}},"observed":[{observed}]}}"#);
+            serde_json::from_str::<RouteQuestion>(&text).map_err(|error| error.to_string())
+        };
+        for taken in ["1.5", "3e38", "null"] {
+            question(taken).expect(taken);
+        }
+        let error = question("1.51e39").expect_err("it is beyond 32 bits");
+        assert!(error.contains("number out of range"), "{error}");
+    }
 }
